@@ -1,0 +1,1 @@
+//! OTLP in, recognised, normalised and priced spans in the lake.

@@ -1,0 +1,1 @@
+//! The tables of the lake: schemas, names, open, append once, compact, vacuum.

@@ -1,0 +1,1 @@
+//! Settles spans into billable calls, joins them with revenue and other costs, and computes margins.
