@@ -1,0 +1,69 @@
+//! `ExportLogsServiceRequest` (`opentelemetry.proto.collector.logs.v1`) as borrowed views.
+
+use super::field::{Fields, WireError};
+use super::traces::{ResourceGroup, groups, push_attribute, validate};
+use super::value::{Attributes, KeyValue, Value};
+
+/// The `ResourceLogs` of a request body.
+pub(crate) fn resource_logs(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
+    groups(body)
+}
+
+/// One log record. `decode` reuses the buffer.
+#[derive(Debug)]
+pub(crate) struct LogRecord<'a> {
+    pub(crate) time_unix_nano: u64,
+    pub(crate) observed_time_unix_nano: u64,
+    pub(crate) event_name: &'a str,
+    pub(crate) body: Value<'a>,
+    pub(crate) trace_id: &'a [u8],
+    pub(crate) span_id: &'a [u8],
+    attributes: Vec<KeyValue<'a>>,
+}
+
+impl Default for LogRecord<'_> {
+    fn default() -> Self {
+        Self {
+            time_unix_nano: 0,
+            observed_time_unix_nano: 0,
+            event_name: "",
+            body: Value::Empty,
+            trace_id: &[],
+            span_id: &[],
+            attributes: Vec::new(),
+        }
+    }
+}
+
+impl<'a> LogRecord<'a> {
+    pub(crate) fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+        self.attributes.clear();
+        (self.time_unix_nano, self.observed_time_unix_nano) = (0, 0);
+        (self.event_name, self.body, self.trace_id, self.span_id) = ("", Value::Empty, &[], &[]);
+        for field in Fields::new(message) {
+            match field? {
+                (1, raw) => self.time_unix_nano = raw.fixed64(1)?,
+                (3, raw) => {
+                    raw.text(3)?;
+                }
+                (5, raw) => self.body = Value::decode(raw.bytes(5)?)?,
+                (6, raw) => push_attribute(raw.bytes(6)?, &mut self.attributes)?,
+                (9, raw) => self.trace_id = raw.bytes(9)?,
+                (10, raw) => self.span_id = raw.bytes(10)?,
+                (11, raw) => self.observed_time_unix_nano = raw.fixed64(11)?,
+                (12, raw) => self.event_name = raw.text(12)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+        Attributes(&self.attributes)
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), WireError> {
+        self.body.validate(0)?;
+        validate(&self.attributes)
+    }
+}

@@ -1,0 +1,13 @@
+//! OTLP protobuf, walked where it lies: borrowed views, no structs built, no copies.
+//!
+//! `field` is the protobuf wire format, `value` is `AnyValue` and attributes, `traces` and `logs` are the two messages.
+//! Rules of protobuf that senders rely on: fields come in any order, the last of a repeated scalar wins, sub-messages
+//! that occur twice are merged, unknown fields are skipped. This module knows nothing of LLM calls.
+
+pub(crate) mod field;
+pub(crate) mod logs;
+pub(crate) mod traces;
+pub(crate) mod value;
+
+pub use field::WireError;
+pub use value::{Attributes, KeyValue, Value};

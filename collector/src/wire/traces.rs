@@ -1,0 +1,218 @@
+//! `ExportTraceServiceRequest` (`opentelemetry.proto.collector.trace.v1`) as borrowed views.
+
+use super::field::{Fields, WireError};
+use super::value::{Attributes, KeyValue};
+
+/// The `ResourceSpans` of a request body.
+pub(crate) fn resource_spans(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
+    groups(body)
+}
+
+/// The top-level groups of a request: `ResourceSpans` and `ResourceLogs` have the same shape.
+pub(super) fn groups(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
+    Fields::new(body).filter_map(|field| match field {
+        Ok((1, raw)) => Some(raw.bytes(1).and_then(ResourceGroup::decode)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    })
+}
+
+/// One resource with the scopes below it, still on the wire.
+#[derive(Debug)]
+pub(crate) struct ResourceGroup<'a> {
+    resource: Vec<KeyValue<'a>>,
+    scopes: Vec<&'a [u8]>,
+}
+
+impl<'a> ResourceGroup<'a> {
+    fn decode(message: &'a [u8]) -> Result<Self, WireError> {
+        let mut group = Self {
+            resource: Vec::new(),
+            scopes: Vec::new(),
+        };
+        for field in Fields::new(message) {
+            match field? {
+                (1, raw) => attributes_of(raw.bytes(1)?, 1, &mut group.resource)?,
+                (2, raw) => group.scopes.push(raw.bytes(2)?),
+                (3, raw) => {
+                    raw.text(3)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(group)
+    }
+
+    pub(crate) fn resource(&self) -> Attributes<'_, 'a> {
+        Attributes(&self.resource)
+    }
+
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Result<ScopeGroup<'a>, WireError>> {
+        self.scopes.iter().map(|message| ScopeGroup::decode(message))
+    }
+}
+
+/// One instrumentation scope with its records, still on the wire.
+#[derive(Debug)]
+pub(crate) struct ScopeGroup<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a str,
+    attributes: Vec<KeyValue<'a>>,
+    /// `Span` or `LogRecord` messages.
+    pub(crate) records: Vec<&'a [u8]>,
+}
+
+impl<'a> ScopeGroup<'a> {
+    fn decode(message: &'a [u8]) -> Result<Self, WireError> {
+        let mut group = Self {
+            name: "",
+            version: "",
+            attributes: Vec::new(),
+            records: Vec::new(),
+        };
+        for field in Fields::new(message) {
+            match field? {
+                (1, raw) => group.scope(raw.bytes(1)?)?,
+                (2, raw) => group.records.push(raw.bytes(2)?),
+                (3, raw) => {
+                    raw.text(3)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(group)
+    }
+
+    fn scope(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+        for field in Fields::new(message) {
+            match field? {
+                (1, raw) => self.name = raw.text(1)?,
+                (2, raw) => self.version = raw.text(2)?,
+                (3, raw) => push_attribute(raw.bytes(3)?, &mut self.attributes)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    #[expect(dead_code, reason = "scope attributes are validated; no emitter is told apart by them yet")]
+    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+        Attributes(&self.attributes)
+    }
+}
+
+/// One span. `decode` reuses the buffers, so that a batch of spans costs two allocations and not two per span.
+#[derive(Debug, Default)]
+pub(crate) struct Span<'a> {
+    pub(crate) trace_id: &'a [u8],
+    pub(crate) span_id: &'a [u8],
+    pub(crate) parent_span_id: &'a [u8],
+    pub(crate) name: &'a str,
+    pub(crate) kind: i32,
+    pub(crate) start_unix_nano: u64,
+    pub(crate) end_unix_nano: u64,
+    pub(crate) status_code: i32,
+    attributes: Vec<KeyValue<'a>>,
+    events: Vec<&'a [u8]>,
+}
+
+impl<'a> Span<'a> {
+    pub(crate) fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+        self.attributes.clear();
+        self.events.clear();
+        (self.trace_id, self.span_id, self.parent_span_id, self.name) = (&[], &[], &[], "");
+        (self.kind, self.start_unix_nano, self.end_unix_nano, self.status_code) = (0, 0, 0, 0);
+        for field in Fields::new(message) {
+            match field? {
+                (1, raw) => self.trace_id = raw.bytes(1)?,
+                (2, raw) => self.span_id = raw.bytes(2)?,
+                (4, raw) => self.parent_span_id = raw.bytes(4)?,
+                (5, raw) => self.name = raw.text(5)?,
+                (6, raw) => self.kind = raw.varint(6)? as i32,
+                (7, raw) => self.start_unix_nano = raw.fixed64(7)?,
+                (8, raw) => self.end_unix_nano = raw.fixed64(8)?,
+                (9, raw) => push_attribute(raw.bytes(9)?, &mut self.attributes)?,
+                (11, raw) => self.events.push(raw.bytes(11)?),
+                (15, raw) => self.status(raw.bytes(15)?)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+        for field in Fields::new(message) {
+            match field? {
+                (2, raw) => {
+                    raw.text(2)?;
+                }
+                (3, raw) => self.status_code = raw.varint(3)? as i32,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+        Attributes(&self.attributes)
+    }
+
+    /// The span's events, decoded one by one; ends early at a malformed one (never, after validation).
+    pub(crate) fn events(&self) -> impl Iterator<Item = Event<'a>> {
+        self.events.iter().map_while(|message| Event::decode(message).ok())
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), WireError> {
+        validate(&self.attributes)?;
+        self.events
+            .iter()
+            .try_for_each(|message| validate(&Event::decode(message)?.attributes))
+    }
+}
+
+/// One event of a span.
+#[derive(Debug)]
+pub(crate) struct Event<'a> {
+    pub(crate) name: &'a str,
+    attributes: Vec<KeyValue<'a>>,
+}
+
+impl<'a> Event<'a> {
+    fn decode(message: &'a [u8]) -> Result<Self, WireError> {
+        let mut event = Self {
+            name: "",
+            attributes: Vec::new(),
+        };
+        for field in Fields::new(message) {
+            match field? {
+                (2, raw) => event.name = raw.text(2)?,
+                (3, raw) => push_attribute(raw.bytes(3)?, &mut event.attributes)?,
+                _ => {}
+            }
+        }
+        Ok(event)
+    }
+
+    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+        Attributes(&self.attributes)
+    }
+}
+
+pub(super) fn attributes_of<'a>(message: &'a [u8], field: u32, into: &mut Vec<KeyValue<'a>>) -> Result<(), WireError> {
+    for entry in Fields::new(message) {
+        let (number, raw) = entry?;
+        if number == field {
+            push_attribute(raw.bytes(field)?, into)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn push_attribute<'a>(message: &'a [u8], into: &mut Vec<KeyValue<'a>>) -> Result<(), WireError> {
+    into.push(KeyValue::decode(message)?);
+    Ok(())
+}
+
+pub(super) fn validate(attributes: &[KeyValue<'_>]) -> Result<(), WireError> {
+    attributes.iter().try_for_each(|attribute| attribute.value.validate(0))
+}
