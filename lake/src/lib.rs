@@ -3,6 +3,16 @@
 //! The contract between collector and reporter. Knows Arrow, Parquet, Delta and object stores; knows nothing of OTLP,
 //! prices or revenue.
 
+mod append;
+mod data_file;
+mod durable;
+mod error;
+mod location;
+mod open;
 pub mod schema;
 
+pub use append::AppTransaction;
+pub use data_file::{days_since_epoch, next_day};
+pub use error::LakeError;
+pub use open::{DataFile, Lake, LakeTable};
 pub use schema::Table;

@@ -1,0 +1,225 @@
+//! Data files: one Parquet file per partition, complete under its final name or not there at all.
+//!
+//! A local file is written under a temporary name, synced, renamed, and its folders synced, so that a name in the Delta
+//! log always means bytes on the disk. On an object store the put is that promise.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::{DataType, Date32Type, SchemaRef};
+use chrono::{Days, NaiveDate};
+use deltalake::kernel::Add;
+use object_store::ObjectStoreExt;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::open::LakeTable;
+use crate::schema::DATE;
+use crate::{LakeError, durable};
+
+/// Columns whose values hardly repeat: a dictionary of them costs time and space and helps nobody
+/// (measured: docs/performance.md).
+const UNIQUE: [&str; 6] = ["trace_id", "span_id", "parent_span_id", "response_id", "event_key", "line_id"];
+
+/// Rows of one file at the most in one row group: small enough to skip, large enough to compress.
+const ROW_GROUP_ROWS: usize = 131_072;
+
+impl LakeTable {
+    /// Writes `batches` as data files, one per day, and returns the log entries that would make them part of the table.
+    /// Nothing is visible to readers yet.
+    pub(crate) async fn write_files(&self, batches: &[RecordBatch]) -> Result<Vec<Add>, LakeError> {
+        let mut adds = Vec::new();
+        for (date, batches) in self.by_date(batches)? {
+            adds.push(self.write_file(date, batches).await?);
+        }
+        Ok(adds)
+    }
+
+    fn by_date(&self, batches: &[RecordBatch]) -> Result<BTreeMap<Option<NaiveDate>, Vec<RecordBatch>>, LakeError> {
+        let mut parts: BTreeMap<Option<NaiveDate>, Vec<RecordBatch>> = BTreeMap::new();
+        let partitioned = self
+            .state()?
+            .metadata()
+            .partition_columns()
+            .iter()
+            .any(|column| column == DATE);
+        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+            if !partitioned {
+                parts.entry(None).or_default().push(batch.clone());
+                continue;
+            }
+            for (date, part) in split_by_date(batch).map_err(|reason| self.misfit(reason))? {
+                parts.entry(Some(date)).or_default().push(part);
+            }
+        }
+        Ok(parts)
+    }
+
+    fn misfit(&self, reason: String) -> LakeError {
+        LakeError::Schema {
+            table: self.name.clone(),
+            reason,
+        }
+    }
+
+    async fn write_file(&self, date: Option<NaiveDate>, batches: Vec<RecordBatch>) -> Result<Add, LakeError> {
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        let folder = date.map(|date| format!("{DATE}={date}/")).unwrap_or_default();
+        let name = format!("{folder}part-{}.zstd.parquet", uuid::Uuid::new_v4());
+        let size = match self.local.clone() {
+            Some(root) => {
+                let (table, relative) = (self.name.clone(), name.clone());
+                tokio::task::spawn_blocking(move || write_local(&table, &root, &relative, &batches))
+                    .await
+                    .map_err(|error| self.misfit(format!("the writer stopped: {error}")))??
+            }
+            None => {
+                let mut bytes = Vec::new();
+                encode(&mut bytes, &batches).map_err(|source| LakeError::Parquet {
+                    table: self.name.clone(),
+                    source,
+                })?;
+                let size = bytes.len();
+                let path = object_store::path::Path::from(name.as_str());
+                let store = self.inner.object_store();
+                let put = store.put(&path, bytes.into()).await;
+                put.map_err(|source| LakeError::Store {
+                    action: "write",
+                    path: name.clone(),
+                    source,
+                })?;
+                size
+            }
+        };
+        let partition_values = match date {
+            Some(date) => HashMap::from([(DATE.to_owned(), Some(date.to_string()))]),
+            None => HashMap::new(),
+        };
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |elapsed| elapsed.as_millis());
+        Ok(Add {
+            path: name,
+            partition_values,
+            size: i64::try_from(size).unwrap_or(i64::MAX),
+            modification_time: i64::try_from(now).unwrap_or(i64::MAX),
+            data_change: true,
+            // Row counts only: decimal statistics pass through f64 in Delta readers, and nothing about money may.
+            stats: Some(format!("{{\"numRecords\":{rows}}}")),
+            ..Add::default()
+        })
+    }
+}
+
+fn split_by_date(batch: &RecordBatch) -> Result<Vec<(NaiveDate, RecordBatch)>, String> {
+    let index = batch
+        .schema()
+        .index_of(DATE)
+        .map_err(|_| format!("column {DATE} is missing"))?;
+    let column = batch.column(index);
+    if column.data_type() != &DataType::Date32 || column.null_count() > 0 {
+        return Err(format!("column {DATE} must be date32 without nulls"));
+    }
+    let days = column.as_primitive::<Date32Type>();
+    let distinct: std::collections::BTreeSet<i32> = days.values().iter().copied().collect();
+    let mut rest = batch.clone();
+    rest.remove_column(index);
+    distinct
+        .iter()
+        .map(|day| {
+            let date = Date32Type::to_naive_date_opt(*day).ok_or_else(|| format!("{day} is no date"))?;
+            if distinct.len() == 1 {
+                return Ok((date, rest.clone()));
+            }
+            let keep = BooleanArray::from_iter(days.values().iter().map(|value| Some(value == day)));
+            Ok((date, filter_record_batch(&rest, &keep).map_err(|error| error.to_string())?))
+        })
+        .collect()
+}
+
+/// The number that Arrow keeps for a date: days since 1970-01-01.
+pub fn days_since_epoch(date: NaiveDate) -> i32 {
+    Date32Type::from_naive_date(date)
+}
+
+/// The date after `date`; the calendar's last day stays itself.
+pub fn next_day(date: NaiveDate) -> NaiveDate {
+    date.checked_add_days(Days::new(1)).unwrap_or(date)
+}
+
+fn write_local(table: &str, root: &Path, relative: &str, batches: &[RecordBatch]) -> Result<usize, LakeError> {
+    let path = root.join(relative);
+    let folder = path.parent().unwrap_or(root).to_path_buf();
+    let failed = |action: &'static str, path: &Path| {
+        let path = path.display().to_string();
+        move |source| LakeError::Io { action, path, source }
+    };
+    let new_folder = !folder.is_dir();
+    std::fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+    let temporary = folder.join(format!("_{}.tmp", uuid::Uuid::new_v4()));
+    let written = (|| {
+        let mut file = File::create(&temporary).map_err(failed("create", &temporary))?;
+        let size = encode(&mut file, batches).map_err(|source| LakeError::Parquet {
+            table: table.to_owned(),
+            source,
+        })?;
+        file.flush()
+            .and_then(|()| file.sync_all())
+            .map_err(failed("sync", &temporary))?;
+        std::fs::rename(&temporary, &path).map_err(failed("rename", &temporary))?;
+        Ok(size)
+    })();
+    if written.is_err() {
+        // The error is what matters; a leftover has no reader.
+        let _ = std::fs::remove_file(&temporary);
+    }
+    let size = written?;
+    durable::sync(&folder)?;
+    if new_folder {
+        durable::sync(root)?;
+    }
+    Ok(size)
+}
+
+/// Writes one Parquet file and returns its size in bytes.
+pub(crate) fn encode(into: impl Write + Send, batches: &[RecordBatch]) -> Result<usize, parquet::errors::ParquetError> {
+    let Some(first) = batches.first() else { return Ok(0) };
+    let schema = first.schema();
+    let mut writer = ArrowWriter::try_new(into, Arc::clone(&schema), Some(properties(&schema)))?;
+    for batch in batches {
+        writer.write(batch)?;
+    }
+    writer.finish()?;
+    Ok(writer.bytes_written())
+}
+
+fn properties(schema: &SchemaRef) -> WriterProperties {
+    let mut properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by("marginlake".to_owned());
+    for field in schema.fields() {
+        let column = ColumnPath::from(field.name().as_str());
+        match field.data_type() {
+            DataType::Timestamp(..) | DataType::Int64 if field.name().contains("time") || field.name().ends_with("_nano") => {
+                properties = properties
+                    .set_column_dictionary_enabled(column.clone(), false)
+                    .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+            }
+            _ if UNIQUE.contains(&field.name().as_str()) => {
+                properties = properties.set_column_dictionary_enabled(column, false);
+            }
+            _ => {}
+        }
+    }
+    properties.build()
+}

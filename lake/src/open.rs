@@ -1,0 +1,263 @@
+//! Opening a lake and its tables, and reading them.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use chrono::NaiveDate;
+use datafusion::catalog::TableProvider;
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::{Action, StructType};
+use deltalake::operations::create::CreateBuilder;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+
+use crate::location::Location;
+use crate::schema::{DATE, Table};
+use crate::{LakeError, durable};
+
+/// A directory or object-store URL with one Delta table per folder.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    location: Location,
+}
+
+impl Lake {
+    /// Opens the lake at `uri`; a local directory is created when it does not exist.
+    pub fn open(uri: &str) -> Result<Self, LakeError> {
+        Ok(Self {
+            location: Location::open(uri)?,
+        })
+    }
+
+    /// The directory, where the lake is local.
+    pub fn local_path(&self) -> Option<&Path> {
+        self.location.local()
+    }
+
+    /// The newest version of the table `name`; `None` where it does not exist yet.
+    pub async fn table(&self, name: &str) -> Result<Option<LakeTable>, LakeError> {
+        self.load(name, None).await
+    }
+
+    /// The table `name` as it stood at `version`; `None` where the table does not exist.
+    pub async fn table_at(&self, name: &str, version: i64) -> Result<Option<LakeTable>, LakeError> {
+        self.load(name, u64::try_from(version).ok()).await
+    }
+
+    /// The fixed table `table`, created empty when it does not exist.
+    pub async fn ensure(&self, table: Table) -> Result<LakeTable, LakeError> {
+        self.ensure_named(table.name(), &table.schema(), table.partition_columns())
+            .await
+    }
+
+    /// The table `name`, created empty with `schema` when it does not exist.
+    pub async fn ensure_named(&self, name: &str, schema: &SchemaRef, partitions: &[&str]) -> Result<LakeTable, LakeError> {
+        if let Some(table) = self.load(name, None).await? {
+            return Ok(table);
+        }
+        match self.create(name, schema, partitions).await {
+            Ok(()) | Err(LakeError::Conflict { .. }) => {}
+            Err(LakeError::Delta { source, .. }) if matches!(*source, DeltaTableError::VersionAlreadyExists(_)) => {}
+            Err(error) => {
+                // Another process may have created it between our look and our try.
+                return self.load(name, None).await?.ok_or(error);
+            }
+        }
+        self.load(name, None).await?.ok_or_else(|| LakeError::Missing {
+            table: name.into(),
+            lake: self.to_string(),
+        })
+    }
+
+    async fn create(&self, name: &str, schema: &SchemaRef, partitions: &[&str]) -> Result<(), LakeError> {
+        let schema: StructType = schema.as_ref().try_into_kernel().map_err(|error| LakeError::Schema {
+            table: name.into(),
+            reason: format!("{error}"),
+        })?;
+        let url = self.location.table_url(name)?;
+        if let Some(local) = self.location.local() {
+            let folder = local.join(name);
+            std::fs::create_dir_all(&folder).map_err(|source| LakeError::Io {
+                action: "create",
+                path: folder.display().to_string(),
+                source,
+            })?;
+        }
+        CreateBuilder::new()
+            .with_location(url.as_str())
+            .with_table_name(name)
+            .with_columns(schema.fields().cloned())
+            .with_partition_columns(partitions.iter().copied())
+            .await
+            .map_err(|error| LakeError::delta("create", name, error))?;
+        if let Some(local) = self.location.local() {
+            durable::sync(&local.join(name).join("_delta_log").join(format!("{:020}.json", 0)))?;
+            durable::sync(&local.join(name).join("_delta_log"))?;
+            durable::sync(&local.join(name))?;
+            durable::sync(local)?;
+        }
+        Ok(())
+    }
+
+    async fn load(&self, name: &str, version: Option<u64>) -> Result<Option<LakeTable>, LakeError> {
+        let local = self.location.local().map(|root| root.join(name));
+        // Asking a log store for a local folder that does not exist would be an error, not an answer.
+        if local.as_ref().is_some_and(|folder| !folder.join("_delta_log").is_dir()) {
+            return Ok(None);
+        }
+        let url = self.location.table_url(name)?;
+        let mut builder = DeltaTableBuilder::from_url(url).map_err(|error| LakeError::delta("open", name, error))?;
+        if let Some(version) = version {
+            builder = builder.with_version(version);
+        }
+        match builder.load().await {
+            Ok(inner) => Ok(Some(LakeTable {
+                name: name.to_owned(),
+                local,
+                inner,
+            })),
+            Err(DeltaTableError::NotATable(_)) => Ok(None),
+            Err(error) => Err(LakeError::delta("open", name, error)),
+        }
+    }
+}
+
+impl std::fmt::Display for Lake {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.location.fmt(formatter)
+    }
+}
+
+/// One table at one version.
+#[derive(Debug, Clone)]
+pub struct LakeTable {
+    pub(crate) name: String,
+    pub(crate) local: Option<PathBuf>,
+    pub(crate) inner: DeltaTable,
+}
+
+/// One live data file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFile {
+    /// Path below the table's folder, as the log spells it.
+    pub path: String,
+    /// The day of its partition, where the table is partitioned by `date`.
+    pub date: Option<NaiveDate>,
+    /// Rows, where the log says so (all files that we write do).
+    pub rows: Option<u64>,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl LakeTable {
+    /// Table name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The version that this handle reads.
+    pub fn version(&self) -> i64 {
+        self.inner
+            .version()
+            .and_then(|version| i64::try_from(version).ok())
+            .unwrap_or(-1)
+    }
+
+    /// Moves the handle to the newest version.
+    pub async fn refresh(&mut self) -> Result<(), LakeError> {
+        self.inner
+            .update_state()
+            .await
+            .map_err(|error| LakeError::delta("refresh", &self.name, error))
+    }
+
+    /// Columns, partition columns included.
+    pub fn schema(&self) -> Result<SchemaRef, LakeError> {
+        Ok(self.state()?.snapshot().arrow_schema())
+    }
+
+    /// The last committed version of the application transaction `app_id`.
+    pub async fn transaction_version(&self, app_id: &str) -> Result<Option<i64>, LakeError> {
+        let log_store = self.inner.log_store();
+        self.state()?
+            .transaction_version(log_store.as_ref(), app_id)
+            .await
+            .map_err(|error| LakeError::delta("read the transactions of", &self.name, error))
+    }
+
+    /// The live data files.
+    pub fn files(&self) -> Result<Vec<DataFile>, LakeError> {
+        let mut files: Vec<DataFile> = self
+            .state()?
+            .log_data()
+            .iter()
+            .map(|file| DataFile {
+                path: file.path().into_owned(),
+                date: date_of(&file.partition_values_map()),
+                rows: file.num_records().map(|rows| rows as u64),
+                size: u64::try_from(file.size()).unwrap_or(0),
+            })
+            .collect();
+        files.sort_by(|left, right| left.path.cmp(&right.path));
+        Ok(files)
+    }
+
+    /// The files that brought new data after `version` and are still live; compactions bring none.
+    /// `None` where the log no longer reaches back to `version`.
+    pub async fn files_added_since(&self, version: i64) -> Result<Option<Vec<DataFile>>, LakeError> {
+        let log_store = self.inner.log_store();
+        let mut added = std::collections::BTreeSet::new();
+        for version in (version + 1)..=self.version() {
+            let Ok(version) = u64::try_from(version) else { continue };
+            let failed = |error| LakeError::delta("read the log of", &self.name, error);
+            let Some(entry) = log_store.read_commit_entry(version).await.map_err(failed)? else {
+                return Ok(None);
+            };
+            for action in deltalake::logstore::get_actions(version, &entry).map_err(failed)? {
+                if let Action::Add(add) = action
+                    && add.data_change
+                {
+                    added.insert(add.path);
+                }
+            }
+        }
+        let live = self.files()?;
+        // A file that a compaction has replaced since is found only by reading what replaced it.
+        if added
+            .iter()
+            .any(|path| live.binary_search_by(|file| file.path.as_str().cmp(path)).is_err())
+        {
+            return Ok(None);
+        }
+        Ok(Some(live.into_iter().filter(|file| added.contains(&file.path)).collect()))
+    }
+
+    /// The whole table for DataFusion.
+    pub async fn provider(&self) -> Result<Arc<dyn TableProvider>, LakeError> {
+        let provider = self.inner.table_provider().await;
+        provider.map_err(|error| LakeError::Query {
+            table: self.name.clone(),
+            source: Box::new(error),
+        })
+    }
+
+    /// Only the named files (as [`LakeTable::files`] spells them) for DataFusion.
+    pub async fn provider_of(&self, files: &[DataFile]) -> Result<Arc<dyn TableProvider>, LakeError> {
+        let paths = files.iter().map(|file| file.path.clone());
+        let provider = self.inner.table_provider().with_file_paths(paths).await;
+        provider.map_err(|error| LakeError::Query {
+            table: self.name.clone(),
+            source: Box::new(error),
+        })
+    }
+
+    pub(crate) fn state(&self) -> Result<&deltalake::table::state::DeltaTableState, LakeError> {
+        self.inner
+            .snapshot()
+            .map_err(|error| LakeError::delta("read", &self.name, error))
+    }
+}
+
+pub(crate) fn date_of(partition: &std::collections::HashMap<String, Option<String>>) -> Option<NaiveDate> {
+    partition.get(DATE)?.as_deref()?.parse().ok()
+}
