@@ -43,6 +43,10 @@ impl<'a> ResourceGroup<'a> {
         Ok(group)
     }
 
+    pub(crate) fn validate(&self) -> Result<(), WireError> {
+        validate(&self.resource)
+    }
+
     pub(crate) fn resource(&self) -> Attributes<'_, 'a> {
         Attributes(&self.resource)
     }

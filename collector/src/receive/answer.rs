@@ -1,0 +1,137 @@
+//! The answers of OTLP: success with what was rejected, or a `google.rpc.Status` that tells a client whether to retry.
+//!
+//! Codes follow the OTLP specification, "OTLP/gRPC throttling" and "OTLP/HTTP response": bad data is never retryable
+//! (400, INVALID_ARGUMENT), overload always is (503 with Retry-After, UNAVAILABLE).
+
+use prost::Message;
+
+use super::Service;
+use crate::wal::Encoding;
+
+/// What became of an accepted request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Records that are now durable.
+    pub(crate) accepted: u64,
+    /// Records that were refused for good.
+    pub(crate) rejected: u64,
+    /// Why, for people.
+    pub(crate) message: String,
+}
+
+/// Why a request was not accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    BadData,
+    TooLarge,
+    UnsupportedMediaType,
+    UnknownPath,
+    WrongMethod,
+    Overloaded,
+    Internal,
+}
+
+/// A refused request: what the client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    pub(crate) kind: Kind,
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    pub(crate) fn bad_data(message: impl Into<String>) -> Self {
+        Self::new(Kind::BadData, message)
+    }
+
+    pub(crate) fn overloaded(message: impl Into<String>) -> Self {
+        Self::new(Kind::Overloaded, message)
+    }
+
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        Self::new(Kind::Internal, message)
+    }
+
+    pub(crate) fn http_status(&self) -> u16 {
+        match self.kind {
+            Kind::BadData => 400,
+            Kind::UnknownPath => 404,
+            Kind::WrongMethod => 405,
+            Kind::TooLarge => 413,
+            Kind::UnsupportedMediaType => 415,
+            // Never 500 or 400 for what a retry can mend: clients would drop the data.
+            Kind::Overloaded | Kind::Internal => 503,
+        }
+    }
+
+    /// `google.rpc.Code`.
+    pub(crate) fn grpc_code(&self) -> i32 {
+        match self.kind {
+            Kind::BadData | Kind::TooLarge | Kind::UnsupportedMediaType => 3,
+            Kind::UnknownPath | Kind::WrongMethod => 12,
+            Kind::Overloaded | Kind::Internal => 14,
+        }
+    }
+}
+
+/// `google.rpc.Status`, by hand: the one message of googleapis that OTLP needs.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatus {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+}
+
+/// All `Export*PartialSuccess` messages share these two fields.
+#[derive(Clone, PartialEq, Message)]
+struct PartialSuccess {
+    #[prost(int64, tag = "1")]
+    rejected: i64,
+    #[prost(string, tag = "2")]
+    error_message: String,
+}
+
+/// All `Export*ServiceResponse` messages have only this field.
+#[derive(Clone, PartialEq, Message)]
+struct ExportResponse {
+    #[prost(message, optional, tag = "1")]
+    partial_success: Option<PartialSuccess>,
+}
+
+/// The body of a successful answer.
+pub(crate) fn success(outcome: &Outcome, service: Service, encoding: Encoding) -> Vec<u8> {
+    let partial = outcome.rejected > 0;
+    match encoding {
+        Encoding::Protobuf => {
+            let rejected = i64::try_from(outcome.rejected).unwrap_or(i64::MAX);
+            let partial_success = partial.then(|| PartialSuccess { rejected, error_message: outcome.message.clone() });
+            ExportResponse { partial_success }.encode_to_vec()
+        }
+        Encoding::Json if partial => {
+            let rejected = match service {
+                Service::Traces => "rejectedSpans",
+                Service::Logs => "rejectedLogRecords",
+                Service::Metrics => "rejectedDataPoints",
+            };
+            // 64-bit integers are strings in the JSON mapping.
+            let answer = serde_json::json!({
+                "partialSuccess": { rejected: outcome.rejected.to_string(), "errorMessage": outcome.message }
+            });
+            answer.to_string().into_bytes()
+        }
+        Encoding::Json => b"{}".to_vec(),
+    }
+}
+
+/// The body of a refusal.
+pub(crate) fn status(failure: &Failure, encoding: Encoding) -> Vec<u8> {
+    let (code, message) = (failure.grpc_code(), failure.message.clone());
+    match encoding {
+        Encoding::Protobuf => RpcStatus { code, message }.encode_to_vec(),
+        Encoding::Json => serde_json::json!({ "code": code, "message": message }).to_string().into_bytes(),
+    }
+}

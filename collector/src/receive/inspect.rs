@@ -1,0 +1,110 @@
+//! Looking through a body before it is acknowledged: malformed bodies are refused whole, spans with broken ids one by one.
+//!
+//! The same rules run again behind the log, so that what was rejected here is never stored.
+
+use std::borrow::Cow;
+
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message;
+
+use super::answer::{Failure, Outcome};
+use crate::wal::{Encoding, Signal};
+use crate::wire::logs::{LogRecord, resource_logs};
+use crate::wire::traces::{Span, resource_spans};
+use crate::wire::WireError;
+
+/// The body as protobuf: JSON is rewritten, so that everything behind reads one encoding.
+pub(crate) fn as_protobuf(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
+    let json = |error: serde_json::Error| Failure::bad_data(format!("the body is not OTLP JSON: {error}"));
+    match (encoding, signal) {
+        (Encoding::Protobuf, _) => Ok(Cow::Borrowed(body)),
+        (Encoding::Json, Signal::Traces) => {
+            let request: ExportTraceServiceRequest = serde_json::from_slice(body).map_err(json)?;
+            Ok(Cow::Owned(request.encode_to_vec()))
+        }
+        (Encoding::Json, Signal::Logs) => {
+            let request: ExportLogsServiceRequest = serde_json::from_slice(body).map_err(json)?;
+            Ok(Cow::Owned(request.encode_to_vec()))
+        }
+    }
+}
+
+/// Counts what the body holds; fails where it is not what it says it is.
+pub(super) fn inspect(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Outcome, Failure> {
+    let body = as_protobuf(signal, encoding, body)?;
+    let counted = match signal {
+        Signal::Traces => spans(&body),
+        Signal::Logs => logs(&body),
+    };
+    counted.map_err(|error| Failure::bad_data(format!("the body is not an OTLP export request: {error}")))
+}
+
+fn spans(body: &[u8]) -> Result<Outcome, WireError> {
+    let mut outcome = Outcome::default();
+    let mut span = Span::default();
+    for resource in resource_spans(body) {
+        let resource = resource?;
+        resource.validate()?;
+        for scope in resource.scopes() {
+            let scope = scope?;
+            for record in &scope.records {
+                span.decode(record)?;
+                span.validate()?;
+                match id_fault(&span) {
+                    None => outcome.accepted += 1,
+                    Some(fault) => {
+                        outcome.rejected += 1;
+                        if outcome.message.is_empty() {
+                            outcome.message = format!("span {:?}: {fault}", short(span.name));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+fn logs(body: &[u8]) -> Result<Outcome, WireError> {
+    let mut outcome = Outcome::default();
+    for resource in resource_logs(body) {
+        let resource = resource?;
+        resource.validate()?;
+        for scope in resource.scopes() {
+            let scope = scope?;
+            let mut log = LogRecord::default();
+            for record in &scope.records {
+                log.decode(record)?;
+                log.validate()?;
+                outcome.accepted += 1;
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// Why a span cannot be kept: only its ids can be so wrong that nothing could be joined to it.
+pub(crate) fn id_fault(span: &Span<'_>) -> Option<&'static str> {
+    if span.trace_id.len() != 16 {
+        return Some("the trace id is not 16 bytes");
+    }
+    if span.span_id.len() != 8 {
+        return Some("the span id is not 8 bytes");
+    }
+    if span.trace_id.iter().all(|byte| *byte == 0) {
+        return Some("the trace id is zero");
+    }
+    if span.span_id.iter().all(|byte| *byte == 0) {
+        return Some("the span id is zero");
+    }
+    if !matches!(span.parent_span_id.len(), 0 | 8) {
+        return Some("the parent span id is not 8 bytes");
+    }
+    None
+}
+
+/// Names come from outside and end up in answers and logs.
+fn short(name: &str) -> &str {
+    name.char_indices().nth(60).map_or(name, |(end, _)| &name[..end])
+}

@@ -1,0 +1,122 @@
+//! OTLP from the socket to the log: read, check, log, answer. Knows encodings, keys and status codes, not LLM calls.
+//!
+//! One service answers both protocols on both ports: OTLP/gRPC with our own five-byte framing (a gRPC library inflates
+//! the frame before anybody sees it and reads only the first gzip member) and OTLP/HTTP.
+
+mod answer;
+mod body;
+mod grpc;
+mod http;
+mod inspect;
+mod server;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+pub(crate) use body::inflate;
+pub(crate) use inspect::{as_protobuf, id_fault};
+pub(crate) use server::Server;
+
+use crate::telemetry::Counters;
+use crate::wal::{Appender, Compression, Encoding, Entry, Signal};
+use answer::{Failure, Outcome};
+
+/// Bounds on one request and on all requests together.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of one body as sent.
+    pub body_bytes: usize,
+    /// Bytes of one body after inflating, enforced while inflating.
+    pub inflated_bytes: usize,
+    /// Bytes of all bodies that are being received or wait for the log.
+    pub in_flight_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { body_bytes: 32 << 20, inflated_bytes: 64 << 20, in_flight_bytes: 128 << 20 }
+    }
+}
+
+/// What a request needs on its way into the log.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    pub(crate) log: Appender,
+    pub(crate) limits: Limits,
+    pub(crate) in_flight: Semaphore,
+    pub(crate) counters: Arc<Counters>,
+    /// Whether commits to the lake get through.
+    pub(crate) lake_ready: Arc<AtomicBool>,
+}
+
+/// One signal of OTLP. Metrics are accepted and never stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    Traces,
+    Logs,
+    Metrics,
+}
+
+/// A request body with what its headers say about it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    service: Service,
+    encoding: Encoding,
+    compression: Compression,
+    body: Bytes,
+}
+
+impl Receiver {
+    /// A place for `bytes` among the requests in flight; refused, not queued, when there is none.
+    fn admit(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Failure> {
+        let permits = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);
+        self.in_flight.try_acquire_many(permits).map_err(|_| {
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
+            Failure::overloaded("too many bytes in flight")
+        })
+    }
+
+    /// Checks a body, logs it as it came, and says what was accepted. Whoever gets an [`Outcome`] has it durable.
+    async fn accept(&self, received: Received) -> Result<Outcome, Failure> {
+        let signal = match received.service {
+            Service::Traces => Signal::Traces,
+            Service::Logs => Signal::Logs,
+            Service::Metrics => return Ok(Outcome::default()),
+        };
+        let limit = self.limits.inflated_bytes;
+        // Inflating and checking a large body takes milliseconds: not on the threads that serve sockets.
+        let checked = move || -> Result<(Outcome, Received), Failure> {
+            let inflated = inflate(&received.body, received.compression, limit)?;
+            let outcome = inspect::inspect(signal, received.encoding, &inflated)?;
+            Ok((outcome, received))
+        };
+        let (outcome, received) = tokio::task::spawn_blocking(checked)
+            .await
+            .map_err(|error| Failure::internal(format!("the check stopped: {error}")))??;
+        self.counters.rejected.fetch_add(outcome.rejected, Ordering::Relaxed);
+        if outcome.accepted > 0 {
+            let entry = Entry {
+                received_at_unix_nano: now_unix_nano(),
+                signal,
+                encoding: received.encoding,
+                compression: received.compression,
+                tenant: None,
+                body: received.body,
+            };
+            self.log.append(entry).await.map_err(|error| {
+                self.counters.refused.fetch_add(1, Ordering::Relaxed);
+                Failure::overloaded(error.to_string())
+            })?;
+            self.counters.acknowledged.fetch_add(outcome.accepted, Ordering::Relaxed);
+        }
+        Ok(outcome)
+    }
+}
+
+fn now_unix_nano() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+}

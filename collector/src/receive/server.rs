@@ -1,0 +1,103 @@
+//! Listening, and handing each request to the protocol it speaks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{Receiver, grpc, http};
+
+/// HTTP/2 windows: with the protocol's 64 KiB, bodies of a few hundred KiB crawl.
+const STREAM_WINDOW: u32 = 4 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// A listener that is bound but not yet served.
+#[derive(Debug)]
+pub(crate) struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Server {
+    pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop`, then lets running requests finish.
+    pub(crate) async fn serve(self, receiver: Arc<Receiver>, stop: CancellationToken) {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .http2()
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_concurrent_streams(1024)
+            .max_header_list_size(64 << 10);
+        let graceful = GracefulShutdown::new();
+        loop {
+            let (stream, _) = tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        // Out of file handles, most likely: waiting is all that helps.
+                        tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
+                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                        continue;
+                    }
+                },
+                () = stop.cancelled() => break,
+            };
+            // Small answers should not wait for more to send.
+            let _ = stream.set_nodelay(true);
+            let receiver = Arc::clone(&receiver);
+            let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+                let receiver = Arc::clone(&receiver);
+                async move { Ok::<_, std::convert::Infallible>(route(&receiver, request.map(Body::new)).await) }
+            });
+            let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+            tokio::spawn(async move {
+                if let Err(error) = connection.await {
+                    tracing::debug!(error = error.to_string(), "connection ended with an error");
+                }
+            });
+        }
+        // Clients keep connections open for hours: after a while the rest is cut. What was acknowledged is durable.
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), graceful.shutdown()).await;
+    }
+}
+
+async fn route(receiver: &Receiver, request: Request<Body>) -> Response<Body> {
+    if grpc::is_grpc(request.headers()) {
+        return grpc::serve(receiver, request).await;
+    }
+    if request.method() == Method::GET || request.method() == Method::HEAD {
+        match request.uri().path() {
+            "/healthz" => return text(StatusCode::OK, "ok\n".into()),
+            "/readyz" if receiver.lake_ready.load(Ordering::Relaxed) => return text(StatusCode::OK, "ready\n".into()),
+            "/readyz" => return text(StatusCode::SERVICE_UNAVAILABLE, "the lake cannot be written\n".into()),
+            "/metrics" => return text(StatusCode::OK, receiver.counters.prometheus()),
+            _ => {}
+        }
+    }
+    http::serve(receiver, request).await
+}
+
+fn text(status: StatusCode, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::new(Full::from(body)));
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,150 @@
+//! Segment headers and records as bytes. The format is drawn in the module's header.
+
+use bytes::Bytes;
+
+pub(super) const MAGIC: [u8; 8] = *b"MLWAL\0\0\x01";
+pub(super) const HEADER_BYTES: usize = 36;
+pub(super) const RECORD_HEADER_BYTES: usize = 8;
+const PAYLOAD_FIXED_BYTES: usize = 8 + 8 + 3 + 2;
+
+/// What a request body holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// `ExportTraceServiceRequest`.
+    Traces,
+    /// `ExportLogsServiceRequest`.
+    Logs,
+}
+
+/// How a request body is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Binary protobuf.
+    Protobuf,
+    /// The OTLP mapping of JSON.
+    Json,
+}
+
+/// How a request body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    Identity,
+    /// gzip, one or several members (RFC 1952).
+    Gzip,
+    /// Zstandard frames (RFC 8878).
+    Zstd,
+}
+
+/// One acknowledged request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When the request arrived, nanoseconds since the epoch.
+    pub received_at_unix_nano: u64,
+    /// Which signal.
+    pub signal: Signal,
+    /// Protobuf or JSON.
+    pub encoding: Encoding,
+    /// As sent.
+    pub compression: Compression,
+    /// The tenant of the key that the request came with.
+    pub tenant: Option<String>,
+    /// The body as it came.
+    pub body: Bytes,
+}
+
+impl Entry {
+    pub(super) fn encoded_len(&self) -> usize {
+        let tenant = self.tenant.as_ref().map_or(0, String::len).min(usize::from(u16::MAX));
+        RECORD_HEADER_BYTES + PAYLOAD_FIXED_BYTES + tenant + self.body.len()
+    }
+
+    /// Appends the record to `into`.
+    pub(super) fn encode(&self, sequence: u64, into: &mut Vec<u8>) {
+        let tenant = self.tenant.as_deref().unwrap_or("").as_bytes();
+        let tenant_length = u16::try_from(tenant.len()).unwrap_or(u16::MAX);
+        let start = into.len();
+        into.extend([0; RECORD_HEADER_BYTES]);
+        into.extend(sequence.to_le_bytes());
+        into.extend(self.received_at_unix_nano.to_le_bytes());
+        into.push(match self.signal {
+            Signal::Traces => 1,
+            Signal::Logs => 2,
+        });
+        into.push(match self.encoding {
+            Encoding::Protobuf => 1,
+            Encoding::Json => 2,
+        });
+        into.push(match self.compression {
+            Compression::Identity => 0,
+            Compression::Gzip => 1,
+            Compression::Zstd => 2,
+        });
+        into.extend(tenant_length.to_le_bytes());
+        into.extend(&tenant[..usize::from(tenant_length)]);
+        into.extend(&self.body);
+        let payload = start + RECORD_HEADER_BYTES;
+        let length = u32::try_from(into.len() - payload).unwrap_or(u32::MAX);
+        let checksum = crc32fast::hash(&into[payload..]);
+        into[start..start + 4].copy_from_slice(&length.to_le_bytes());
+        into[start + 4..payload].copy_from_slice(&checksum.to_le_bytes());
+    }
+
+    /// Reads a payload whose checksum was right; `None` where it is not one of this version.
+    pub(super) fn decode(payload: Bytes) -> Option<(u64, Self)> {
+        let fixed = payload.get(..PAYLOAD_FIXED_BYTES)?;
+        let sequence = u64::from_le_bytes(fixed[..8].try_into().ok()?);
+        let received_at_unix_nano = u64::from_le_bytes(fixed[8..16].try_into().ok()?);
+        let signal = match fixed[16] {
+            1 => Signal::Traces,
+            2 => Signal::Logs,
+            _ => return None,
+        };
+        let encoding = match fixed[17] {
+            1 => Encoding::Protobuf,
+            2 => Encoding::Json,
+            _ => return None,
+        };
+        let compression = match fixed[18] {
+            0 => Compression::Identity,
+            1 => Compression::Gzip,
+            2 => Compression::Zstd,
+            _ => return None,
+        };
+        let body = PAYLOAD_FIXED_BYTES + usize::from(u16::from_le_bytes(fixed[19..21].try_into().ok()?));
+        let tenant = std::str::from_utf8(payload.get(PAYLOAD_FIXED_BYTES..body)?).ok()?;
+        let tenant = (!tenant.is_empty()).then(|| tenant.to_owned());
+        let body = payload.slice(body..);
+        Some((sequence, Self { received_at_unix_nano, signal, encoding, compression, tenant, body }))
+    }
+}
+
+/// The first bytes of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) epoch: [u8; 16],
+    pub(super) first_sequence: u64,
+}
+
+impl Header {
+    pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..24].copy_from_slice(&self.epoch);
+        bytes[24..32].copy_from_slice(&self.first_sequence.to_le_bytes());
+        let checksum = crc32fast::hash(&bytes[..32]);
+        bytes[32..].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
+        let checksum = u32::from_le_bytes(bytes[32..].try_into().ok()?);
+        if bytes[..8] != MAGIC || checksum != crc32fast::hash(&bytes[..32]) {
+            return None;
+        }
+        Some(Self {
+            epoch: bytes[8..24].try_into().ok()?,
+            first_sequence: u64::from_le_bytes(bytes[24..32].try_into().ok()?),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! The write-ahead log: a request is acknowledged when its bytes are here and synced.
+//!
+//! ```text
+//! <state>/lock                     held while a collector runs: two with one state folder are refused
+//! <state>/wal/<first sequence>.log segments, oldest first, each
+//!
+//!   header   8 magic "MLWAL" 0 0 1 | 16 epoch | 8 first sequence | 4 crc32 of the 32 bytes before
+//!   record   4 length of payload   | 4 crc32 of payload | payload
+//!   payload  8 sequence | 8 received_at (unix ns) | 1 signal | 1 encoding | 1 compression
+//!            | 2 length of tenant | tenant | body as received (still compressed)
+//! ```
+//! All integers are little endian. Sequences grow by one per record and never repeat within an epoch. The epoch is a
+//! random id made with each new log, so that a wiped disk never makes new data look old: the lake remembers
+//! `(collector id, epoch) -> last committed sequence`. A segment is deleted when all its records are committed.
+//!
+//! The log knows file positions, checksums and syncs; it does not know what the bytes mean.
+
+mod format;
+mod reader;
+mod recover;
+mod writer;
+
+use std::path::PathBuf;
+
+pub use format::{Compression, Encoding, Entry, Signal};
+pub(crate) use reader::Reader;
+pub(crate) use recover::{Recovered, recover};
+pub(crate) use writer::{Appender, Durable, WriterOptions, start};
+
+/// Why the log did not take a record.
+#[derive(Debug, thiserror::Error)]
+pub enum WalError {
+    /// The log has reached its size limit: the lake is not taking what was logged.
+    #[error("the write-ahead log is full ({bytes} bytes, limit {limit})")]
+    Full {
+        /// Bytes in the log.
+        bytes: u64,
+        /// Configured limit.
+        limit: u64,
+    },
+    /// A file operation failed.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Which file or folder.
+        path: PathBuf,
+        /// The operating system's answer.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A segment has a format that this version does not read.
+    #[error("{path} is not a log of this version")]
+    Format {
+        /// The segment.
+        path: PathBuf,
+    },
+    /// The state folder belongs to a running collector.
+    #[error("{path} is in use by another collector: give each its own --collector-id or --state-dir")]
+    InUse {
+        /// The state folder.
+        path: PathBuf,
+    },
+    /// The writer has stopped.
+    #[error("the write-ahead log is closed")]
+    Closed,
+}
+
+pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> WalError {
+    let path = path.into();
+    move |source| WalError::Io { action, path, source }
+}
+
+
+

@@ -1,0 +1,233 @@
+//! Appending: one thread owns the file and syncs once for all requests that wait (group commit).
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::format::{Entry, HEADER_BYTES, Header};
+use super::reader::{segment_path, segments};
+use super::recover::create_segment;
+use super::{Recovered, WalError, io};
+
+/// Sizes of the log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WriterOptions {
+    /// A segment that has grown beyond this is closed.
+    pub(crate) segment_bytes: u64,
+    /// The log takes no more records beyond this.
+    pub(crate) limit_bytes: u64,
+}
+
+/// How far the log is known to be on the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Durable {
+    /// The last synced sequence; 0 before the first.
+    pub(crate) sequence: u64,
+    /// Bytes in the log.
+    pub(crate) bytes: u64,
+}
+
+enum Command {
+    Append(Entry, oneshot::Sender<Result<u64, WalError>>),
+    Release(u64),
+}
+
+/// Hands requests to the log. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Appender {
+    commands: mpsc::Sender<Command>,
+}
+
+impl Appender {
+    /// Returns the record's sequence when the record is on the disk.
+    pub(crate) async fn append(&self, entry: Entry) -> Result<u64, WalError> {
+        let (answer, synced) = oneshot::channel();
+        self.commands.send(Command::Append(entry, answer)).await.map_err(|_| WalError::Closed)?;
+        synced.await.map_err(|_| WalError::Closed)?
+    }
+
+    /// Lets the log forget everything up to `sequence`.
+    pub(crate) async fn release(&self, sequence: u64) {
+        // A closed log has nothing to release.
+        let _ = self.commands.send(Command::Release(sequence)).await;
+    }
+}
+
+/// Starts the writer's thread on a recovered log. It ends when all [`Appender`]s are gone.
+pub(crate) fn start(
+    recovered: Recovered,
+    options: WriterOptions,
+) -> Result<(Appender, watch::Receiver<Durable>, std::thread::JoinHandle<()>), WalError> {
+    let (commands, receive) = mpsc::channel(1024);
+    let durable = Durable { sequence: recovered.next_sequence - 1, bytes: recovered.bytes };
+    let (publish, watched) = watch::channel(durable);
+    let folder = recovered.folder.clone();
+    let mut writer = Writer {
+        folder: recovered.folder,
+        epoch: recovered.epoch_bytes,
+        next_sequence: recovered.next_sequence,
+        open: None,
+        closed: VecDeque::new(),
+        options,
+        publish,
+        _lock: recovered.lock,
+    };
+    // Old segments are never written again: appending behind a cut tail would hide a damaged disk.
+    for (first, path) in segments(&folder)? {
+        let bytes = std::fs::metadata(&path).map_err(io("read", &path))?.len();
+        writer.closed.push_back(Segment { first, path, bytes });
+    }
+    let thread = std::thread::Builder::new().name("wal".into()).spawn(move || writer.run(receive));
+    Ok((Appender { commands }, watched, thread.map_err(io("start a thread for", folder))?))
+}
+
+#[derive(Debug)]
+struct Segment {
+    first: u64,
+    path: PathBuf,
+    bytes: u64,
+}
+
+struct Writer {
+    folder: PathBuf,
+    epoch: [u8; 16],
+    next_sequence: u64,
+    open: Option<(Segment, File)>,
+    closed: VecDeque<Segment>,
+    options: WriterOptions,
+    publish: watch::Sender<Durable>,
+    _lock: File,
+}
+
+type Waiting = (Entry, oneshot::Sender<Result<u64, WalError>>);
+
+impl Writer {
+    fn run(&mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut waiting: Vec<Waiting> = Vec::new();
+        while let Some(first) = commands.blocking_recv() {
+            self.take(first, &mut waiting);
+            while let Ok(command) = commands.try_recv() {
+                self.take(command, &mut waiting);
+            }
+            if !waiting.is_empty() {
+                self.append(std::mem::take(&mut waiting));
+            }
+        }
+    }
+
+    fn take(&mut self, command: Command, waiting: &mut Vec<Waiting>) {
+        match command {
+            Command::Append(entry, answer) => waiting.push((entry, answer)),
+            Command::Release(sequence) => self.release(sequence),
+        }
+    }
+
+    fn bytes(&self) -> u64 {
+        self.closed.iter().map(|segment| segment.bytes).sum::<u64>() + self.open.as_ref().map_or(0, |(segment, _)| segment.bytes)
+    }
+
+    fn append(&mut self, waiting: Vec<Waiting>) {
+        let mut taken = Vec::with_capacity(waiting.len());
+        let mut buffer = Vec::new();
+        let mut sequence = self.next_sequence;
+        let before = self.bytes();
+        for (entry, answer) in waiting {
+            let bytes = before + (buffer.len() + entry.encoded_len()) as u64;
+            if bytes > self.options.limit_bytes {
+                let full = WalError::Full { bytes: before, limit: self.options.limit_bytes };
+                let _ = answer.send(Err(full));
+                continue;
+            }
+            entry.encode(sequence, &mut buffer);
+            taken.push((sequence, answer));
+            sequence += 1;
+        }
+        if taken.is_empty() {
+            return;
+        }
+        match self.write(&buffer) {
+            Ok(()) => {
+                self.next_sequence = sequence;
+                self.publish();
+                for (sequence, answer) in taken {
+                    // A client that hung up does not need the answer; its data stays.
+                    let _ = answer.send(Ok(sequence));
+                }
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "log write failed");
+                // What the failed write left behind cannot be trusted: a new segment takes over, and the sequences of
+                // the lost records are skipped so that none is ever used twice.
+                self.next_sequence = sequence;
+                self.abandon();
+                for (_, answer) in taken {
+                    let _ = answer.send(Err(WalError::Closed));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, buffer: &[u8]) -> Result<(), WalError> {
+        if self.open.as_ref().is_some_and(|(segment, _)| segment.bytes >= self.options.segment_bytes)
+            && let Some((segment, _)) = self.open.take()
+        {
+            self.closed.push_back(segment);
+        }
+        let (segment, file) = match &mut self.open {
+            Some(open) => open,
+            None => {
+                let first = self.next_sequence;
+                let path = segment_path(&self.folder, first);
+                let file = create_segment(&self.folder, &path, Header { epoch: self.epoch, first_sequence: first })?;
+                self.open.insert((Segment { first, path, bytes: HEADER_BYTES as u64 }, file))
+            }
+        };
+        file.write_all(buffer).map_err(io("write", &segment.path))?;
+        file.sync_data().map_err(io("sync", &segment.path))?;
+        segment.bytes += buffer.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts the open segment back to its last synced record and closes it.
+    fn abandon(&mut self) {
+        if let Some((segment, file)) = self.open.take() {
+            if let Err(error) = file.set_len(segment.bytes).and_then(|()| file.sync_all()) {
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot cut the log after a failed write");
+            }
+            self.closed.push_back(segment);
+        }
+    }
+
+    fn release(&mut self, sequence: u64) {
+        if self.open.as_ref().is_some_and(|(segment, _)| segment.first <= sequence && self.next_sequence == sequence + 1)
+            && let Some((segment, _)) = self.open.take()
+        {
+            self.closed.push_back(segment);
+        }
+        while let Some(segment) = self.closed.front() {
+            let end = self
+                .closed
+                .get(1)
+                .map(|next| next.first)
+                .or_else(|| self.open.as_ref().map(|(open, _)| open.first))
+                .unwrap_or(self.next_sequence);
+            if end > sequence + 1 {
+                break;
+            }
+            if let Err(error) = std::fs::remove_file(&segment.path) {
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a committed log segment");
+                break;
+            }
+            self.closed.pop_front();
+        }
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let durable = Durable { sequence: self.next_sequence - 1, bytes: self.bytes() };
+        self.publish.send_replace(durable);
+    }
+}
