@@ -73,3 +73,6 @@ pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(
 
 
 
+
+#[cfg(test)]
+mod tests;

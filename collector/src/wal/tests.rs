@@ -1,0 +1,158 @@
+//! What the log promises: whole records survive, torn tails are cut, sequences never repeat.
+
+use std::io::Write;
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::reader::segments;
+use super::*;
+
+fn entry(body: &str) -> Entry {
+    Entry {
+        received_at_unix_nano: 1,
+        signal: Signal::Traces,
+        encoding: Encoding::Protobuf,
+        compression: Compression::Identity,
+        tenant: Some("tenant".into()),
+        body: Bytes::copy_from_slice(body.as_bytes()),
+    }
+}
+
+const SMALL: WriterOptions = WriterOptions { segment_bytes: 200, limit_bytes: 1 << 20 };
+
+async fn write(state: &Path, bodies: &[&str], options: WriterOptions) -> (String, Vec<u64>) {
+    let recovered = recover(state).expect("recovered");
+    let epoch = recovered.epoch.clone();
+    let (log, _, thread) = start(recovered, options).expect("started");
+    let mut sequences = Vec::new();
+    for body in bodies {
+        sequences.push(log.append(entry(body)).await.expect("appended"));
+    }
+    drop(log);
+    thread.join().expect("the writer ends when nobody appends");
+    (epoch, sequences)
+}
+
+fn read(state: &Path, from: u64) -> Vec<(u64, String)> {
+    let mut reader = Reader::new(&state.join("wal"), from);
+    let mut found = Vec::new();
+    while let Some(logged) = reader.next(u64::MAX - 1).expect("readable") {
+        assert_eq!(logged.entry, entry(std::str::from_utf8(&logged.entry.body).expect("text")));
+        found.push((logged.sequence, String::from_utf8_lossy(&logged.entry.body).into_owned()));
+    }
+    found
+}
+
+fn last_segment(state: &Path) -> PathBuf {
+    segments(&state.join("wal")).expect("listed").pop().expect("a segment").1
+}
+
+#[tokio::test]
+async fn records_come_back_in_order_over_segments_and_restarts() {
+    let state = tempfile::tempdir().expect("folder");
+    let long = "x".repeat(150);
+    let (epoch, first) = write(state.path(), &["a", &long, &long, "b"], SMALL).await;
+    let (again, second) = write(state.path(), &["c"], SMALL).await;
+    assert_eq!(epoch, again, "a log that is there keeps its epoch");
+    assert_eq!([first, second].concat(), [1, 2, 3, 4, 5]);
+    assert!(segments(&state.path().join("wal")).expect("listed").len() > 2);
+    let found: Vec<_> = read(state.path(), 1).into_iter().map(|(sequence, body)| (sequence, body.len())).collect();
+    assert_eq!(found, [(1, 1), (2, 150), (3, 150), (4, 1), (5, 1)]);
+    assert_eq!(read(state.path(), 4), [(4, "b".to_owned()), (5, "c".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_cut_and_every_whole_record_before_it_kept() {
+    let state = tempfile::tempdir().expect("folder");
+    write(state.path(), &["a", "b", "c"], SMALL).await;
+    let path = last_segment(state.path());
+    let whole = std::fs::read(&path).expect("read");
+    for length in 0..whole.len() {
+        std::fs::write(&path, &whole[..length]).expect("torn");
+        let recovered = recover(state.path()).expect("recovered");
+        let kept = recovered.records;
+        drop(recovered);
+        let found = if kept == 0 { vec![] } else { read(state.path(), 1) };
+        assert_eq!(found.len() as u64, kept, "cut at {length}");
+        assert!(found.iter().zip(["a", "b", "c"]).all(|((_, body), expected)| body == expected), "cut at {length}");
+        std::fs::write(&path, &whole).expect("restored");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_ends_its_segment_and_is_reported() {
+    let state = tempfile::tempdir().expect("folder");
+    write(state.path(), &["a", "b"], SMALL).await;
+    let path = last_segment(state.path());
+    let mut bytes = std::fs::read(&path).expect("read");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, &bytes).expect("flipped");
+    let recovered = recover(state.path()).expect("recovered");
+    assert_eq!(recovered.records, 1);
+    assert!(recovered.torn_bytes > 0);
+}
+
+#[tokio::test]
+async fn records_after_a_cut_tail_go_to_a_new_segment() {
+    let state = tempfile::tempdir().expect("folder");
+    write(state.path(), &["a", "b"], SMALL).await;
+    let path = last_segment(state.path());
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).expect("opened");
+    file.write_all(&[9, 0, 0, 0, 1]).expect("garbage");
+    write(state.path(), &["c"], SMALL).await;
+    assert_eq!(read(state.path(), 1).len(), 3);
+}
+
+#[tokio::test]
+async fn a_wiped_log_gets_a_new_epoch() {
+    let state = tempfile::tempdir().expect("folder");
+    let (before, _) = write(state.path(), &["a"], SMALL).await;
+    std::fs::remove_dir_all(state.path().join("wal")).expect("wiped");
+    let (after, sequences) = write(state.path(), &["b"], SMALL).await;
+    assert_ne!(before, after);
+    assert_eq!(sequences, [1]);
+}
+
+#[tokio::test]
+async fn a_full_log_refuses_and_takes_again_after_a_release() {
+    let state = tempfile::tempdir().expect("folder");
+    let recovered = recover(state.path()).expect("recovered");
+    let options = WriterOptions { segment_bytes: 100, limit_bytes: 400 };
+    let (log, durable, thread) = start(recovered, options).expect("started");
+    let body = "y".repeat(100);
+    let mut taken = 0;
+    let refused = loop {
+        match log.append(entry(&body)).await {
+            Ok(_) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(refused, WalError::Full { .. }), "{refused}");
+    assert_eq!(durable.borrow().sequence, taken);
+    log.release(taken).await;
+    assert_eq!(log.append(entry(&body)).await.expect("taken again"), taken + 1);
+    drop(log);
+    thread.join().expect("ended");
+}
+
+#[tokio::test]
+async fn two_collectors_cannot_share_a_state_folder() {
+    let state = tempfile::tempdir().expect("folder");
+    let held = recover(state.path()).expect("recovered");
+    let refused = recover(state.path());
+    assert!(matches!(refused, Err(WalError::InUse { .. })), "{refused:?}");
+    drop(held);
+    recover(state.path()).expect("free again");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_reads_the_log() {
+    use std::os::unix::fs::PermissionsExt;
+    let state = tempfile::tempdir().expect("folder");
+    write(state.path(), &["a"], SMALL).await;
+    let mode = std::fs::metadata(last_segment(state.path())).expect("read").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
