@@ -27,7 +27,10 @@ impl Counters {
     /// The Prometheus text exposition format, version 0.0.4.
     pub(crate) fn prometheus(&self) -> String {
         let rows = [
-            ("marginlake_collector_spans_total{outcome=\"acknowledged\"}", &self.acknowledged),
+            (
+                "marginlake_collector_spans_total{outcome=\"acknowledged\"}",
+                &self.acknowledged,
+            ),
             ("marginlake_collector_spans_total{outcome=\"rejected\"}", &self.rejected),
             ("marginlake_collector_requests_refused_total", &self.refused),
             ("marginlake_collector_rows_committed_total", &self.committed),
@@ -36,6 +39,8 @@ impl Counters {
             ("marginlake_collector_commit_failures_total", &self.commit_failures),
             ("marginlake_collector_log_bytes", &self.log_bytes),
         ];
-        rows.iter().map(|(name, value)| format!("{name} {}\n", value.load(Ordering::Relaxed))).collect()
+        rows.iter()
+            .map(|(name, value)| format!("{name} {}\n", value.load(Ordering::Relaxed)))
+            .collect()
     }
 }

@@ -40,7 +40,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self {
+            kind,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn bad_data(message: impl Into<String>) -> Self {
@@ -108,7 +111,10 @@ pub(crate) fn success(outcome: &Outcome, service: Service, encoding: Encoding) -
     match encoding {
         Encoding::Protobuf => {
             let rejected = i64::try_from(outcome.rejected).unwrap_or(i64::MAX);
-            let partial_success = partial.then(|| PartialSuccess { rejected, error_message: outcome.message.clone() });
+            let partial_success = partial.then(|| PartialSuccess {
+                rejected,
+                error_message: outcome.message.clone(),
+            });
             ExportResponse { partial_success }.encode_to_vec()
         }
         Encoding::Json if partial => {
@@ -132,6 +138,8 @@ pub(crate) fn status(failure: &Failure, encoding: Encoding) -> Vec<u8> {
     let (code, message) = (failure.grpc_code(), failure.message.clone());
     match encoding {
         Encoding::Protobuf => RpcStatus { code, message }.encode_to_vec(),
-        Encoding::Json => serde_json::json!({ "code": code, "message": message }).to_string().into_bytes(),
+        Encoding::Json => serde_json::json!({ "code": code, "message": message })
+            .to_string()
+            .into_bytes(),
     }
 }

@@ -39,7 +39,10 @@ pub(crate) fn inflate(body: &Bytes, compression: Compression, limit: usize) -> R
     let mut inflated = Vec::with_capacity(body.len().saturating_mul(4).min(limit));
     reader.take(limit as u64 + 1).read_to_end(&mut inflated).map_err(bad(name))?;
     if inflated.len() > limit {
-        return Err(Failure::new(Kind::TooLarge, format!("the body inflates to more than {limit} bytes")));
+        return Err(Failure::new(
+            Kind::TooLarge,
+            format!("the body inflates to more than {limit} bytes"),
+        ));
     }
     Ok(Cow::Owned(inflated))
 }

@@ -53,7 +53,9 @@ pub(super) async fn serve(receiver: &Receiver, request: Request<Body>) -> Respon
 fn respond(frames: Vec<Frame<Bytes>>) -> Response<Body> {
     let frames = stream::iter(frames.into_iter().map(Ok::<_, std::convert::Infallible>));
     let mut response = Response::new(Body::new(StreamBody::new(frames)));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }
 
@@ -71,13 +73,20 @@ async fn export(receiver: &Receiver, request: Request<Body>) -> Result<(Service,
     let framed = body::read(request.into_body(), limit).await?;
     let (compressed, body) = unframe(framed)?;
     let compression = if compressed { compression } else { Compression::Identity };
-    let received = Received { service, encoding: Encoding::Protobuf, compression, body };
+    let received = Received {
+        service,
+        encoding: Encoding::Protobuf,
+        compression,
+        body,
+    };
     Ok((service, receiver.accept(received).await?))
 }
 
 /// The one message of a unary call, and whether it is compressed.
 fn unframe(framed: Bytes) -> Result<(bool, Bytes), Failure> {
-    let header = framed.get(..FRAME_HEADER_BYTES).ok_or_else(|| Failure::bad_data("the message has no frame"))?;
+    let header = framed
+        .get(..FRAME_HEADER_BYTES)
+        .ok_or_else(|| Failure::bad_data("the message has no frame"))?;
     let compressed = match header[0] {
         0 => false,
         1 => true,

@@ -23,10 +23,14 @@ pub(super) async fn serve(receiver: &Receiver, request: Request<Body>) -> Respon
             let mut response = respond(failure.http_status(), encoding, answer::status(&failure, encoding));
             match failure.kind {
                 Kind::Overloaded | Kind::Internal => {
-                    response.headers_mut().insert(RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
+                    response
+                        .headers_mut()
+                        .insert(RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
                 }
                 Kind::WrongMethod => {
-                    response.headers_mut().insert(ALLOW, hyper::header::HeaderValue::from_static("POST"));
+                    response
+                        .headers_mut()
+                        .insert(ALLOW, hyper::header::HeaderValue::from_static("POST"));
                 }
                 _ => {}
             }
@@ -35,14 +39,13 @@ pub(super) async fn serve(receiver: &Receiver, request: Request<Body>) -> Respon
     }
 }
 
-async fn export(
-    receiver: &Receiver,
-    service: Option<Service>,
-    request: Request<Body>,
-) -> Result<(Service, Outcome), Failure> {
+async fn export(receiver: &Receiver, service: Option<Service>, request: Request<Body>) -> Result<(Service, Outcome), Failure> {
     let path = request.uri().path();
     let service = service.ok_or_else(|| {
-        Failure::new(Kind::UnknownPath, format!("{path:?} is not an OTLP path: use /v1/traces, /v1/logs or /v1/metrics"))
+        Failure::new(
+            Kind::UnknownPath,
+            format!("{path:?} is not an OTLP path: use /v1/traces, /v1/logs or /v1/metrics"),
+        )
     })?;
     if request.method() != Method::POST {
         return Err(Failure::new(Kind::WrongMethod, "OTLP is sent with POST"));
@@ -56,7 +59,14 @@ async fn export(
     }
     let _place = receiver.admit(declared.map_or(64 << 10, |length| length as usize))?;
     let body = body::read(request.into_body(), receiver.limits.body_bytes).await?;
-    let outcome = receiver.accept(Received { service, encoding, compression, body }).await?;
+    let outcome = receiver
+        .accept(Received {
+            service,
+            encoding,
+            compression,
+            body,
+        })
+        .await?;
     Ok((service, outcome))
 }
 
@@ -67,16 +77,22 @@ fn respond(status: u16, encoding: Encoding, body: Vec<u8>) -> Response<Body> {
     };
     let mut response = Response::new(Body::new(Full::from(body)));
     *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::SERVICE_UNAVAILABLE);
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
     response
 }
 
 /// Some exporters post below a prefix of their own (`/api/public/otel/v1/traces`): the end decides.
 fn service(path: &str) -> Option<Service> {
     let path = path.trim_end_matches('/');
-    [("/v1/traces", Service::Traces), ("/v1/logs", Service::Logs), ("/v1/metrics", Service::Metrics)]
-        .into_iter()
-        .find_map(|(end, service)| path.ends_with(end).then_some(service))
+    [
+        ("/v1/traces", Service::Traces),
+        ("/v1/logs", Service::Logs),
+        ("/v1/metrics", Service::Metrics),
+    ]
+    .into_iter()
+    .find_map(|(end, service)| path.ends_with(end).then_some(service))
 }
 
 pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
@@ -103,8 +119,9 @@ pub(super) fn compression(headers: &HeaderMap, name: &str) -> Result<Compression
         "" | "identity" | "none" => Ok(Compression::Identity),
         "gzip" | "x-gzip" => Ok(Compression::Gzip),
         "zstd" => Ok(Compression::Zstd),
-        _ => {
-            Err(Failure::new(Kind::UnsupportedMediaType, format!("compression {value:?} is not supported: use gzip or zstd")))
-        }
+        _ => Err(Failure::new(
+            Kind::UnsupportedMediaType,
+            format!("compression {value:?} is not supported: use gzip or zstd"),
+        )),
     }
 }

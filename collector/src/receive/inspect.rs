@@ -10,9 +10,9 @@ use prost::Message;
 
 use super::answer::{Failure, Outcome};
 use crate::wal::{Encoding, Signal};
+use crate::wire::WireError;
 use crate::wire::logs::{LogRecord, resource_logs};
 use crate::wire::traces::{Span, resource_spans};
-use crate::wire::WireError;
 
 /// The body as protobuf: JSON is rewritten, so that everything behind reads one encoding.
 pub(crate) fn as_protobuf(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {

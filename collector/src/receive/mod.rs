@@ -38,7 +38,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { body_bytes: 32 << 20, inflated_bytes: 64 << 20, in_flight_bytes: 128 << 20 }
+        Self {
+            body_bytes: 32 << 20,
+            inflated_bytes: 64 << 20,
+            in_flight_bytes: 128 << 20,
+        }
     }
 }
 
@@ -118,5 +122,7 @@ impl Receiver {
 }
 
 fn now_unix_nano() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -115,7 +115,17 @@ impl Entry {
         let tenant = std::str::from_utf8(payload.get(PAYLOAD_FIXED_BYTES..body)?).ok()?;
         let tenant = (!tenant.is_empty()).then(|| tenant.to_owned());
         let body = payload.slice(body..);
-        Some((sequence, Self { received_at_unix_nano, signal, encoding, compression, tenant, body }))
+        Some((
+            sequence,
+            Self {
+                received_at_unix_nano,
+                signal,
+                encoding,
+                compression,
+                tenant,
+                body,
+            },
+        ))
     }
 }
 

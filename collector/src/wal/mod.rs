@@ -71,8 +71,5 @@ pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(
     move |source| WalError::Io { action, path, source }
 }
 
-
-
-
 #[cfg(test)]
 mod tests;

@@ -48,7 +48,12 @@ impl SegmentReader {
             Err(error) => return Err(io("read", path)(error)),
         }
         let header = Header::decode(&header).ok_or_else(|| WalError::Format { path: path.to_owned() })?;
-        Ok(Some(Self { path: path.to_owned(), file, header, offset: HEADER_BYTES as u64 }))
+        Ok(Some(Self {
+            path: path.to_owned(),
+            file,
+            header,
+            offset: HEADER_BYTES as u64,
+        }))
     }
 
     pub(super) fn next(&mut self) -> Result<Next, WalError> {
@@ -61,7 +66,10 @@ impl SegmentReader {
         let checksum = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
         let mut payload = Vec::new();
         // `take` bounds the allocation by what is really there, whatever a torn length claims.
-        let read = (&mut self.file).take(length as u64).read_to_end(&mut payload).map_err(io("read", &self.path))?;
+        let read = (&mut self.file)
+            .take(length as u64)
+            .read_to_end(&mut payload)
+            .map_err(io("read", &self.path))?;
         if read < length || crc32fast::hash(&payload) != checksum {
             return self.end(true);
         }
@@ -105,7 +113,10 @@ pub(super) fn segments(folder: &Path) -> Result<Vec<(u64, PathBuf)>, WalError> {
     for entry in std::fs::read_dir(folder).map_err(io("read", folder))? {
         let path = entry.map_err(io("read", folder))?.path();
         if path.extension().is_some_and(|extension| extension == "log")
-            && let Some(first) = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse().ok())
+            && let Some(first) = path
+                .file_stem()
+                .and_then(|stem| stem.to_str())
+                .and_then(|stem| stem.parse().ok())
         {
             segments.push((first, path));
         }
@@ -126,7 +137,11 @@ pub(crate) struct Reader {
 impl Reader {
     /// Reads from `next` on; records before it in the same segment are skipped.
     pub(crate) fn new(folder: &Path, next: u64) -> Self {
-        Self { folder: folder.to_owned(), current: None, next }
+        Self {
+            folder: folder.to_owned(),
+            current: None,
+            next,
+        }
     }
 
     /// The next record, if its sequence is at most `durable`.
@@ -137,7 +152,9 @@ impl Reader {
                 // Segments before the first uncommitted record are gone: what is wanted starts in the last one not after it,
                 // or, where the log starts later, in the first.
                 let at = segments.partition_point(|(first, _)| *first <= self.next).saturating_sub(1);
-                let Some((first, path)) = segments.get(at) else { return Ok(None) };
+                let Some((first, path)) = segments.get(at) else {
+                    return Ok(None);
+                };
                 self.next = self.next.max(*first);
                 self.current = SegmentReader::open(path)?;
             }
@@ -150,7 +167,9 @@ impl Reader {
                 }
                 Next::End { .. } => {
                     // A durable record is missing at the end of this segment only because it stands in the next one.
-                    let following = segments(&self.folder)?.into_iter().find(|(first, _)| *first > segment.header.first_sequence);
+                    let following = segments(&self.folder)?
+                        .into_iter()
+                        .find(|(first, _)| *first > segment.header.first_sequence);
                     let Some((first, path)) = following else { return Ok(None) };
                     self.next = self.next.max(first);
                     self.current = SegmentReader::open(&path)?;

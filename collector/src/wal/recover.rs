@@ -87,7 +87,12 @@ fn cut(path: &Path, length: u64) -> Result<(), WalError> {
 
 fn lock(state: &Path) -> Result<File, WalError> {
     let path = state.join("lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(io("open", &path))?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(io("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(WalError::InUse { path: state.to_owned() }),
@@ -108,7 +113,9 @@ fn restrict(_: &Path) -> Result<(), WalError> {
 }
 
 pub(super) fn sync_folder(folder: &Path) -> Result<(), WalError> {
-    File::open(folder).and_then(|file| file.sync_all()).map_err(io("sync", folder))
+    File::open(folder)
+        .and_then(|file| file.sync_all())
+        .map_err(io("sync", folder))
 }
 
 /// Makes a new segment, header synced, name durable.
@@ -123,7 +130,9 @@ pub(super) fn create_segment(folder: &Path, path: &Path, header: Header) -> Resu
     }
     let mut file = options.open(path).map_err(io("create", path))?;
     let bytes: [u8; HEADER_BYTES] = header.encode();
-    file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io("write", path))?;
+    file.write_all(&bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(io("write", path))?;
     sync_folder(folder)?;
     Ok(file)
 }

@@ -19,7 +19,10 @@ fn entry(body: &str) -> Entry {
     }
 }
 
-const SMALL: WriterOptions = WriterOptions { segment_bytes: 200, limit_bytes: 1 << 20 };
+const SMALL: WriterOptions = WriterOptions {
+    segment_bytes: 200,
+    limit_bytes: 1 << 20,
+};
 
 async fn write(state: &Path, bodies: &[&str], options: WriterOptions) -> (String, Vec<u64>) {
     let recovered = recover(state).expect("recovered");
@@ -57,7 +60,10 @@ async fn records_come_back_in_order_over_segments_and_restarts() {
     assert_eq!(epoch, again, "a log that is there keeps its epoch");
     assert_eq!([first, second].concat(), [1, 2, 3, 4, 5]);
     assert!(segments(&state.path().join("wal")).expect("listed").len() > 2);
-    let found: Vec<_> = read(state.path(), 1).into_iter().map(|(sequence, body)| (sequence, body.len())).collect();
+    let found: Vec<_> = read(state.path(), 1)
+        .into_iter()
+        .map(|(sequence, body)| (sequence, body.len()))
+        .collect();
     assert_eq!(found, [(1, 1), (2, 150), (3, 150), (4, 1), (5, 1)]);
     assert_eq!(read(state.path(), 4), [(4, "b".to_owned()), (5, "c".to_owned())]);
 }
@@ -75,7 +81,13 @@ async fn a_torn_tail_is_cut_and_every_whole_record_before_it_kept() {
         drop(recovered);
         let found = if kept == 0 { vec![] } else { read(state.path(), 1) };
         assert_eq!(found.len() as u64, kept, "cut at {length}");
-        assert!(found.iter().zip(["a", "b", "c"]).all(|((_, body), expected)| body == expected), "cut at {length}");
+        assert!(
+            found
+                .iter()
+                .zip(["a", "b", "c"])
+                .all(|((_, body), expected)| body == expected),
+            "cut at {length}"
+        );
         std::fs::write(&path, &whole).expect("restored");
     }
 }
@@ -119,7 +131,10 @@ async fn a_wiped_log_gets_a_new_epoch() {
 async fn a_full_log_refuses_and_takes_again_after_a_release() {
     let state = tempfile::tempdir().expect("folder");
     let recovered = recover(state.path()).expect("recovered");
-    let options = WriterOptions { segment_bytes: 100, limit_bytes: 400 };
+    let options = WriterOptions {
+        segment_bytes: 100,
+        limit_bytes: 400,
+    };
     let (log, durable, thread) = start(recovered, options).expect("started");
     let body = "y".repeat(100);
     let mut taken = 0;
@@ -153,6 +168,9 @@ async fn nobody_else_reads_the_log() {
     use std::os::unix::fs::PermissionsExt;
     let state = tempfile::tempdir().expect("folder");
     write(state.path(), &["a"], SMALL).await;
-    let mode = std::fs::metadata(last_segment(state.path())).expect("read").permissions().mode();
+    let mode = std::fs::metadata(last_segment(state.path()))
+        .expect("read")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o777, 0o600);
 }

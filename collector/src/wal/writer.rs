@@ -45,7 +45,10 @@ impl Appender {
     /// Returns the record's sequence when the record is on the disk.
     pub(crate) async fn append(&self, entry: Entry) -> Result<u64, WalError> {
         let (answer, synced) = oneshot::channel();
-        self.commands.send(Command::Append(entry, answer)).await.map_err(|_| WalError::Closed)?;
+        self.commands
+            .send(Command::Append(entry, answer))
+            .await
+            .map_err(|_| WalError::Closed)?;
         synced.await.map_err(|_| WalError::Closed)?
     }
 
@@ -62,7 +65,10 @@ pub(crate) fn start(
     options: WriterOptions,
 ) -> Result<(Appender, watch::Receiver<Durable>, std::thread::JoinHandle<()>), WalError> {
     let (commands, receive) = mpsc::channel(1024);
-    let durable = Durable { sequence: recovered.next_sequence - 1, bytes: recovered.bytes };
+    let durable = Durable {
+        sequence: recovered.next_sequence - 1,
+        bytes: recovered.bytes,
+    };
     let (publish, watched) = watch::channel(durable);
     let folder = recovered.folder.clone();
     let mut writer = Writer {
@@ -80,8 +86,14 @@ pub(crate) fn start(
         let bytes = std::fs::metadata(&path).map_err(io("read", &path))?.len();
         writer.closed.push_back(Segment { first, path, bytes });
     }
-    let thread = std::thread::Builder::new().name("wal".into()).spawn(move || writer.run(receive));
-    Ok((Appender { commands }, watched, thread.map_err(io("start a thread for", folder))?))
+    let thread = std::thread::Builder::new()
+        .name("wal".into())
+        .spawn(move || writer.run(receive));
+    Ok((
+        Appender { commands },
+        watched,
+        thread.map_err(io("start a thread for", folder))?,
+    ))
 }
 
 #[derive(Debug)]
@@ -137,7 +149,10 @@ impl Writer {
         for (entry, answer) in waiting {
             let bytes = before + (buffer.len() + entry.encoded_len()) as u64;
             if bytes > self.options.limit_bytes {
-                let full = WalError::Full { bytes: before, limit: self.options.limit_bytes };
+                let full = WalError::Full {
+                    bytes: before,
+                    limit: self.options.limit_bytes,
+                };
                 let _ = answer.send(Err(full));
                 continue;
             }
@@ -171,7 +186,10 @@ impl Writer {
     }
 
     fn write(&mut self, buffer: &[u8]) -> Result<(), WalError> {
-        if self.open.as_ref().is_some_and(|(segment, _)| segment.bytes >= self.options.segment_bytes)
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|(segment, _)| segment.bytes >= self.options.segment_bytes)
             && let Some((segment, _)) = self.open.take()
         {
             self.closed.push_back(segment);
@@ -181,8 +199,22 @@ impl Writer {
             None => {
                 let first = self.next_sequence;
                 let path = segment_path(&self.folder, first);
-                let file = create_segment(&self.folder, &path, Header { epoch: self.epoch, first_sequence: first })?;
-                self.open.insert((Segment { first, path, bytes: HEADER_BYTES as u64 }, file))
+                let file = create_segment(
+                    &self.folder,
+                    &path,
+                    Header {
+                        epoch: self.epoch,
+                        first_sequence: first,
+                    },
+                )?;
+                self.open.insert((
+                    Segment {
+                        first,
+                        path,
+                        bytes: HEADER_BYTES as u64,
+                    },
+                    file,
+                ))
             }
         };
         file.write_all(buffer).map_err(io("write", &segment.path))?;
@@ -195,14 +227,20 @@ impl Writer {
     fn abandon(&mut self) {
         if let Some((segment, file)) = self.open.take() {
             if let Err(error) = file.set_len(segment.bytes).and_then(|()| file.sync_all()) {
-                tracing::error!(error = &error as &dyn std::error::Error, "cannot cut the log after a failed write");
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot cut the log after a failed write"
+                );
             }
             self.closed.push_back(segment);
         }
     }
 
     fn release(&mut self, sequence: u64) {
-        if self.open.as_ref().is_some_and(|(segment, _)| segment.first <= sequence && self.next_sequence == sequence + 1)
+        if self
+            .open
+            .as_ref()
+            .is_some_and(|(segment, _)| segment.first <= sequence && self.next_sequence == sequence + 1)
             && let Some((segment, _)) = self.open.take()
         {
             self.closed.push_back(segment);
@@ -218,7 +256,10 @@ impl Writer {
                 break;
             }
             if let Err(error) = std::fs::remove_file(&segment.path) {
-                tracing::warn!(error = &error as &dyn std::error::Error, "cannot remove a committed log segment");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "cannot remove a committed log segment"
+                );
                 break;
             }
             self.closed.pop_front();
@@ -227,7 +268,10 @@ impl Writer {
     }
 
     fn publish(&self) {
-        let durable = Durable { sequence: self.next_sequence - 1, bytes: self.bytes() };
+        let durable = Durable {
+            sequence: self.next_sequence - 1,
+            bytes: self.bytes(),
+        };
         self.publish.send_replace(durable);
     }
 }

@@ -1,0 +1,9 @@
+//! `marginlake sql`: one query, or a prompt with history and completion.
+
+mod cell;
+mod complete;
+mod prompt;
+mod write;
+
+pub use prompt::prompt;
+pub use write::{Format, write_rows};
