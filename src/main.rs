@@ -1,1 +1,43 @@
-fn main() {}
+//! The command line: arguments, configuration, one command, exit code.
+//!
+//! Exit codes: 0 done; 1 failed while running; 2 wrong arguments or configuration; 3 a threshold the user set was crossed.
+
+mod collect;
+mod config;
+mod exit;
+mod logging;
+mod sql;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Does this AI feature make money? OTLP in, exact LLM costs in a Delta lake, revenue joined, margins out.
+#[derive(Debug, Parser)]
+#[command(name = "marginlake", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Receive OTLP and write priced spans to the lake
+    Collect(collect::CollectArgs),
+    /// Query the lake with SQL: one query, or a prompt when none is given
+    Sql(sql::SqlArgs),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Command::Collect(args) => collect::run(args),
+        Command::Sql(args) => sql::run(args),
+    };
+    exit::code(done)
+}
+
+/// The async runtime of every command.
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

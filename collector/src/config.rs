@@ -1,0 +1,28 @@
+//! What a collector is told, checked: nothing is left open here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::receive::Limits;
+
+/// One collector.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Directory or object-store URL of the lake.
+    pub lake: String,
+    /// Folder of the write-ahead log; `<lake>/_collector/<id>` where the lake is local and none is given.
+    pub state_dir: Option<PathBuf>,
+    /// Unique among all collectors of the lake.
+    pub collector_id: String,
+    /// Where OTLP/gRPC is served.
+    pub grpc_address: SocketAddr,
+    /// Where OTLP/HTTP is served.
+    pub http_address: SocketAddr,
+    /// How long rows wait for a commit: shorter shows data sooner, longer makes fewer and larger files.
+    pub commit_interval: Duration,
+    /// Bounds on requests.
+    pub limits: Limits,
+    /// Bytes that the write-ahead log may hold while the lake cannot be written; then clients are asked to retry.
+    pub log_limit_bytes: u64,
+}

@@ -1,0 +1,160 @@
+//! `marginlake collect`: receive OTLP until SIGTERM or SIGINT.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use marginlake_collector::{Collector, Config, Limits};
+use serde::Deserialize;
+
+use crate::config;
+use crate::exit::Usage;
+
+#[derive(Debug, Args)]
+pub(crate) struct CollectArgs {
+    /// Directory or object-store URL of the lake
+    #[arg(long, env = "MARGINLAKE_LAKE")]
+    lake: String,
+    /// Configuration file (TOML); every key is documented in examples/marginlake.toml
+    #[arg(long, env = "MARGINLAKE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Folder of the write-ahead log [default: <lake>/_collector/<collector id> on a local lake]
+    #[arg(long, env = "MARGINLAKE_STATE_DIR")]
+    state_dir: Option<PathBuf>,
+    /// Name of this collector, unique among all that write to the lake [default: default]
+    #[arg(long, env = "MARGINLAKE_COLLECTOR_ID")]
+    collector_id: Option<String>,
+    /// OTLP/gRPC address [default: 127.0.0.1:4317]; port 0 takes a free one
+    #[arg(long, env = "MARGINLAKE_GRPC_ADDR")]
+    grpc_addr: Option<SocketAddr>,
+    /// OTLP/HTTP address [default: 127.0.0.1:4318]; port 0 takes a free one
+    #[arg(long, env = "MARGINLAKE_HTTP_ADDR")]
+    http_addr: Option<SocketAddr>,
+    /// How long rows wait for a commit to the lake, such as 500ms, 10s, 1m [default: 10s]
+    #[arg(long, env = "MARGINLAKE_COMMIT_INTERVAL", value_parser = duration)]
+    commit_interval: Option<Duration>,
+}
+
+/// `[collect]` of the configuration file: the same names as the flags.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CollectSection {
+    state_dir: Option<PathBuf>,
+    collector_id: Option<String>,
+    grpc_addr: Option<SocketAddr>,
+    http_addr: Option<SocketAddr>,
+    commit_interval: Option<String>,
+    max_body: Option<String>,
+    max_inflated_body: Option<String>,
+    max_in_flight: Option<String>,
+    max_log: Option<String>,
+}
+
+pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
+    crate::logging::start("marginlake=info,marginlake_collector=info,marginlake_lake=info");
+    let config = resolve(args)?;
+    crate::runtime()?.block_on(async {
+        let collector = Collector::start(config).await?;
+        let mut out = std::io::stdout();
+        writeln!(out, "ready grpc={} http={}", collector.grpc_address(), collector.http_address())?;
+        out.flush()?;
+        stop_signal().await?;
+        tracing::info!("stopping: draining and committing");
+        collector.stop().await?;
+        Ok(())
+    })
+}
+
+fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
+    let file = config::load(args.config.as_deref())?;
+    let section = file.collect;
+    let commit_interval = match (args.commit_interval, section.commit_interval) {
+        (Some(interval), _) => interval,
+        (None, Some(text)) => duration(&text).map_err(|error| Usage(format!("collect.commit_interval = {text:?}: {error}")))?,
+        (None, None) => Duration::from_secs(10),
+    };
+    let default = Limits::default();
+    let limits = Limits {
+        body_bytes: size("max_body", section.max_body, default.body_bytes as u64)? as usize,
+        inflated_bytes: size("max_inflated_body", section.max_inflated_body, default.inflated_bytes as u64)? as usize,
+        in_flight_bytes: size("max_in_flight", section.max_in_flight, default.in_flight_bytes as u64)? as usize,
+    };
+    let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    Ok(Config {
+        lake: args.lake,
+        state_dir: args.state_dir.or(section.state_dir),
+        collector_id: args.collector_id.or(section.collector_id).unwrap_or_else(|| "default".into()),
+        grpc_address: args.grpc_addr.or(section.grpc_addr).unwrap_or_else(|| loopback(4317)),
+        http_address: args.http_addr.or(section.http_addr).unwrap_or_else(|| loopback(4318)),
+        commit_interval,
+        limits,
+        log_limit_bytes: size("max_log", section.max_log, 8 << 30)?,
+    })
+}
+
+#[cfg(unix)]
+async fn stop_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+    }
+}
+
+#[cfg(not(unix))]
+async fn stop_signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// `500ms`, `10s`, `5m`, `1h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is not a duration: write a whole number and ms, s, m or h, such as 10s");
+    let (number, unit) = split(text).ok_or_else(wrong)?;
+    match unit {
+        "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
+        _ => Err(wrong()),
+    }
+}
+
+/// `64MiB`, `8GiB`, `1000000`.
+fn size(key: &str, text: Option<String>, default: u64) -> anyhow::Result<u64> {
+    let Some(text) = text else { return Ok(default) };
+    let factor = |unit: &str| match unit {
+        "" | "B" => Some(1),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = split(&text).and_then(|(number, unit)| number.checked_mul(factor(unit)?)).filter(|bytes| *bytes > 0);
+    let accepted = "write a whole number above zero and KiB, MiB or GiB, such as 64MiB";
+    Ok(bytes.ok_or_else(|| Usage(format!("collect.{key} = {text:?} is not a size: {accepted}")))?)
+}
+
+fn split(text: &str) -> Option<(u64, &str)> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    Some((text[..digits].parse().ok()?, text[digits..].trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_need_their_units() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration("10").is_err());
+        assert!(duration("ten seconds").is_err());
+        assert_eq!(size("x", Some("64 MiB".into()), 1).expect("a size"), 64 << 20);
+        assert!(size("x", Some("0".into()), 1).is_err());
+        assert!(size("x", Some("99999999999GiB".into()), 1).is_err());
+    }
+}
