@@ -1,0 +1,546 @@
+//! The exact cost of one call.
+//!
+//! 1. identify provider and model; 2. collect the rates in force (standard price, overrides, variants whose
+//! conditions hold); 3. split inclusive counts into disjoint leaves, so that nothing is billed twice; 4. choose
+//! the tier by the total input; 5. multiply, factor by factor; 6. apply the contract; 7. add up, exactly.
+//!
+//! A unit without a rate is billed inside the nearest whole that has one (reasoning in output); without any it
+//! is listed as unpriced and the cost is a lower bound. The same function prices with and without a receipt, so
+//! the two can never differ.
+
+use smallvec::SmallVec;
+
+use crate::amount::Amount;
+use crate::catalogue::{Card, Catalogue, Layer, Model, Multiplier, Provider, Rate};
+use crate::identify::{Facts, Identified};
+use crate::instant::Instant;
+use crate::leaves::{self, Counts};
+use crate::overrides::{Contract, Terms};
+use crate::quote::{Cost, Line, Quote, Request, Status};
+use crate::unit::{Direction, Family, UnitSet, UsageKey};
+
+/// A rate in force, with the price it belongs to.
+#[derive(Clone, Copy, Debug)]
+struct Pick<'a> {
+    rate: &'a Rate,
+    card: &'a Card,
+}
+
+type Picks<'a> = SmallVec<[Pick<'a>; 16]>;
+
+/// The prices of a model at a moment, for given facts.
+struct InForce<'a> {
+    standard: &'a Card,
+    picks: Picks<'a>,
+}
+
+impl Catalogue {
+    /// The cost of a call with its receipt. Never fails: what cannot be priced says so.
+    pub fn price(&self, request: &Request<'_>) -> Quote {
+        let mut quote = Quote::empty();
+        let cost = self.evaluate(request, Some(&mut quote));
+        Quote {
+            status: cost.status,
+            cost: cost.cost,
+            list_cost: cost.list_cost,
+            ..quote
+        }
+    }
+
+    /// The cost of a call without a receipt: nothing is allocated once the model name has been seen.
+    pub fn cost(&self, request: &Request<'_>) -> Cost {
+        self.evaluate(request, None)
+    }
+
+    fn evaluate(&self, request: &Request<'_>, mut receipt: Option<&mut Quote>) -> Cost {
+        let Some(identified) = self.identify(request, receipt.as_deref_mut()) else {
+            return refused(
+                leaves::contradiction_in(request.usage)
+                    .map_or(Status::Unpriced, |_| Status::Invalid),
+            );
+        };
+        let (provider, model) = (
+            self.provider(identified.provider),
+            self.model(identified.model),
+        );
+        let owner = self.provider(model.provider).id();
+        let facts = Facts::new(request, provider.id());
+        let moment = Instant(request.at_unix_nano);
+
+        let mut refuse = |status: Status, reason: String| {
+            if let Some(quote) = receipt.as_deref_mut() {
+                quote.reasons.push(reason);
+            }
+            refused(status)
+        };
+        if let Some(contradiction) = leaves::negative_in(request.usage) {
+            return refuse(Status::Invalid, contradiction.to_string());
+        }
+        if request.usage.is_empty() {
+            return refuse(Status::Unpriced, "no usage was reported".to_owned());
+        }
+        let is_fallback = model.provider != identified.provider;
+        let Some(in_force) = in_force(model, moment, &facts, request, is_fallback) else {
+            return refuse(
+                Status::Unpriced,
+                format!("{}/{} has no price at {moment}", owner, model.id),
+            );
+        };
+        let mut counts = Counts::new(request.usage);
+        let reads_exclusive = [provider.id(), owner]
+            .iter()
+            .any(|id| matches!(*id, "anthropic" | "aws"));
+        let was_exclusive = reads_exclusive && counts.include_cache();
+        if let Some(contradiction) = counts.contradiction() {
+            return refuse(Status::Invalid, contradiction.to_string());
+        }
+        if let Some(quote) = receipt.as_deref_mut() {
+            note_price(quote, model, &in_force, &facts, request, is_fallback);
+            if was_exclusive {
+                quote.assumptions.push(
+                    "more tokens were cached than sent: the input count was read as excluding the cache".to_owned(),
+                );
+            }
+        }
+        if in_force.picks.is_empty() {
+            return Cost {
+                status: Status::Free,
+                cost: Some(Amount::ZERO),
+                list_cost: Some(Amount::ZERO),
+            };
+        }
+        let terms = Terminology {
+            catalogue: self,
+            identified,
+            provider,
+            model,
+            facts,
+            moment,
+            request,
+        };
+        terms.bill(&in_force, &mut counts, receipt)
+    }
+}
+
+fn refused(status: Status) -> Cost {
+    Cost {
+        status,
+        cost: None,
+        list_cost: None,
+    }
+}
+
+/// The rates of a model that are in force. Of the standard prices the last one wins, key by key under the user's
+/// own; then, per key, the first variant whose conditions hold. A fallback provider sells at standard rates only.
+fn in_force<'a>(
+    model: &'a Model,
+    moment: Instant,
+    facts: &Facts<'_>,
+    request: &Request<'_>,
+    is_fallback: bool,
+) -> Option<InForce<'a>> {
+    let known_at = request.known_at_unix_nano.map(Instant);
+    let is_active = |card: &&Card| card.is_in_force(moment) && card.is_known_at(known_at);
+    let standard_of =
+        |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
+    let own = model
+        .cards
+        .iter()
+        .rev()
+        .filter(standard_of(Layer::Override))
+        .find(is_active);
+    let listed = model
+        .cards
+        .iter()
+        .rev()
+        .filter(standard_of(Layer::Catalogue))
+        .find(is_active);
+    let standard = own.or(listed)?;
+    let mut picks = Picks::new();
+    if let Some(card) = listed.filter(|_| own.is_none_or(|own| !own.free)) {
+        picks.extend(card.rates.iter().map(|rate| Pick { rate, card }));
+    }
+    if let Some(card) = own {
+        card.rates
+            .iter()
+            .for_each(|rate| replace(&mut picks, Pick { rate, card }));
+    }
+    if is_fallback || model.cards.iter().all(|card| card.when.is_empty()) {
+        return Some(InForce { standard, picks });
+    }
+    let mut replaced = UnitSet::default();
+    for layer in [Layer::Override, Layer::Catalogue] {
+        let holds = |card: &&Card| {
+            card.layer == layer
+                && !card.when.is_empty()
+                && card
+                    .when
+                    .iter()
+                    .all(|condition| condition.accepts(facts.get(&condition.name)))
+        };
+        for card in model.cards.iter().filter(holds).filter(is_active) {
+            for rate in &card.rates {
+                if !replaced.contains(rate.unit) {
+                    replaced.insert(rate.unit);
+                    replace(&mut picks, Pick { rate, card });
+                }
+            }
+        }
+    }
+    Some(InForce { standard, picks })
+}
+
+fn replace<'a>(picks: &mut Picks<'a>, pick: Pick<'a>) {
+    match picks
+        .iter_mut()
+        .find(|present| present.rate.unit == pick.rate.unit)
+    {
+        Some(present) => *present = pick,
+        None => picks.push(pick),
+    }
+}
+
+/// Notes for the receipt that do not change the cost.
+fn note_price(
+    quote: &mut Quote,
+    model: &Model,
+    in_force: &InForce<'_>,
+    facts: &Facts<'_>,
+    request: &Request<'_>,
+    is_fallback: bool,
+) {
+    quote.price_id = Some(in_force.standard.price_id.clone());
+    if let (Some(known_at), Some(retrieved)) =
+        (request.known_at_unix_nano, in_force.standard.retrieved)
+    {
+        if in_force.standard.known_from.is_none() && retrieved > Instant(known_at) {
+            quote.assumptions.push(format!(
+                "known_from_unknown: the price was retrieved on {retrieved}"
+            ));
+        }
+    }
+    let mut names: Vec<&str> = model
+        .cards
+        .iter()
+        .flat_map(|card| &card.when)
+        .map(|condition| condition.name.as_str())
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let moment = Instant(request.at_unix_nano);
+        let conditions = model
+            .cards
+            .iter()
+            .filter(|card| card.when.iter().any(|condition| condition.name == name));
+        let note = match facts.get(name) {
+            None => format!("{name} was not reported: standard rates"),
+            Some(value) if is_fallback => {
+                format!("{name}={value} is not known at a fallback provider: standard rates")
+            }
+            Some(value) => {
+                let mut holding = conditions
+                    .filter(|card| {
+                        card.when
+                            .iter()
+                            .all(|condition| condition.accepts(facts.get(&condition.name)))
+                    })
+                    .peekable();
+                if holding.peek().is_none() {
+                    format!("{name}={value} has no rates of its own: standard rates")
+                } else if holding.all(|card| card.from > moment) {
+                    format!(
+                        "rates for {name}={value} are known only from a later day: standard rates"
+                    )
+                } else {
+                    continue;
+                }
+            }
+        };
+        quote.assumptions.push(note);
+    }
+}
+
+/// Everything that turns leaves into amounts for one call.
+struct Terminology<'a> {
+    catalogue: &'a Catalogue,
+    identified: Identified,
+    provider: &'a Provider,
+    model: &'a Model,
+    facts: Facts<'a>,
+    moment: Instant,
+    request: &'a Request<'a>,
+}
+
+/// One amount before it becomes a line.
+struct Billed {
+    rate: Amount,
+    multiplier: Amount,
+    amount: Amount,
+    list_amount: Amount,
+}
+
+impl<'a> Terminology<'a> {
+    fn bill(
+        &self,
+        in_force: &InForce<'a>,
+        counts: &mut Counts,
+        mut receipt: Option<&mut Quote>,
+    ) -> Cost {
+        let picks = &in_force.picks;
+        let priced: UnitSet = picks.iter().map(|pick| pick.rate.unit).collect();
+        for pick in picks {
+            for (unit, least) in &pick.card.minimum {
+                counts.raise_to(*unit, *least);
+            }
+        }
+        let leaves = match counts.leaves(priced) {
+            Ok(leaves) => leaves,
+            Err(contradiction) => {
+                if let Some(quote) = receipt {
+                    quote.reasons.push(contradiction.to_string());
+                }
+                return refused(Status::Invalid);
+            }
+        };
+        let gaps = self.gaps(counts, priced, receipt.as_deref_mut());
+        if gaps.nothing_priced {
+            return refused(Status::Unpriced);
+        }
+        let input_tokens = counts.total_input();
+        let multipliers: SmallVec<[&Multiplier; 4]> = self.multipliers().collect();
+        let contract = self.contract();
+        let (mut cost, mut list_cost) = (Amount::ZERO, Amount::ZERO);
+        for pick in picks {
+            let unit = pick.rate.unit;
+            let quantity = leaves.of(unit);
+            if quantity.is_zero() {
+                continue;
+            }
+            let Some((list_rate, tier_start)) = pick.rate.at(input_tokens) else {
+                continue;
+            };
+            let billed = self.amount(unit, quantity, list_rate, &multipliers, contract);
+            let sums = billed.as_ref().and_then(|billed| {
+                Some((
+                    cost.checked_add(billed.amount)?,
+                    list_cost.checked_add(billed.list_amount)?,
+                ))
+            });
+            let (Some(billed), Some((cost_so_far, list_cost_so_far))) = (billed, sums) else {
+                if let Some(quote) = receipt {
+                    quote.lines.clear();
+                    quote.reasons.push(format!(
+                        "the exact amount for {unit} does not fit into 38 digits"
+                    ));
+                }
+                return refused(Status::Unpriced);
+            };
+            (cost, list_cost) = (cost_so_far, list_cost_so_far);
+            if let Some(quote) = receipt.as_deref_mut() {
+                quote.lines.push(Line {
+                    price_key: unit.price_key(),
+                    usage_key: unit.as_str(),
+                    quantity: quantity.as_quantity(),
+                    rate: billed.rate,
+                    per: unit.unit().per,
+                    multiplier: billed.multiplier,
+                    amount: billed.amount.normalised(),
+                    list_amount: billed.list_amount.normalised(),
+                    tier_start,
+                    price_id: pick.card.price_id.clone(),
+                    source: pick.card.source.clone(),
+                    applied: applied_ids(unit, &multipliers, contract),
+                });
+            }
+        }
+        if let Some(quote) = receipt {
+            quote
+                .lines
+                .sort_by_key(|line| UsageKey::parse(line.usage_key));
+        }
+        let status = if gaps.any {
+            Status::Partial
+        } else {
+            Status::Priced
+        };
+        Cost {
+            status,
+            cost: Some(cost.normalised()),
+            list_cost: Some(list_cost.normalised()),
+        }
+    }
+
+    /// `quantity x rate / per x factors`, at list and after the contract. A contract's own rate is final.
+    fn amount(
+        &self,
+        unit: UsageKey,
+        quantity: leaves::Leaf,
+        list_rate: Amount,
+        multipliers: &[&Multiplier],
+        contract: Option<&Contract>,
+    ) -> Option<Billed> {
+        let amount_at = |rate: Amount, factor: Amount| {
+            let product = quantity
+                .amount()
+                .checked_mul(rate)?
+                .checked_div_per(unit.unit().per)?;
+            if factor == Amount::ONE {
+                Some(product)
+            } else {
+                product.checked_mul(factor)
+            }
+        };
+        let mut factor = Amount::ONE;
+        for multiplier in multipliers
+            .iter()
+            .filter(|multiplier| multiplier.covers(unit))
+        {
+            factor = factor.checked_mul(multiplier.factor)?.normalised();
+        }
+        let list_amount = amount_at(list_rate, factor)?;
+        let (rate, multiplier) = match contract.and_then(|contract| contract.terms(unit)) {
+            None => {
+                return Some(Billed {
+                    rate: list_rate,
+                    multiplier: factor,
+                    amount: list_amount,
+                    list_amount,
+                });
+            }
+            Some(Terms::Rate(rate)) => (rate, Amount::ONE),
+            Some(Terms::Factor(contracted)) => {
+                (list_rate, factor.checked_mul(contracted)?.normalised())
+            }
+        };
+        Some(Billed {
+            rate,
+            multiplier,
+            amount: amount_at(rate, multiplier)?,
+            list_amount,
+        })
+    }
+
+    fn multipliers(&self) -> impl Iterator<Item = &'a Multiplier> {
+        self.provider.multipliers.iter().filter(|multiplier| {
+            multiplier.from <= self.moment
+                && self.moment < multiplier.until
+                && multiplier
+                    .when
+                    .iter()
+                    .all(|condition| condition.accepts(self.facts.get(&condition.name)))
+                && (multiplier.models.is_empty()
+                    || multiplier
+                        .models
+                        .iter()
+                        .any(|pattern| pattern.matches(&self.model.id)))
+        })
+    }
+
+    /// The contract that applies: the most narrowly drawn one, the first among equals.
+    fn contract(&self) -> Option<&'a Contract> {
+        let applies = |contract: &&Contract| {
+            contract.applies(
+                self.identified.provider,
+                &self.model.id,
+                &self.request.scope,
+                self.moment,
+            ) && contract
+                .when
+                .iter()
+                .all(|condition| condition.accepts(self.facts.get(&condition.name)))
+        };
+        let contracts = self.catalogue.contracts.iter().filter(applies);
+        contracts.fold(None, |best: Option<&Contract>, contract| match best {
+            Some(best) if best.specificity() >= contract.specificity() => Some(best),
+            _ => Some(contract),
+        })
+    }
+
+    /// What the rates leave open: usage without a price, and sides that were not reported.
+    fn gaps(&self, counts: &Counts, priced: UnitSet, mut receipt: Option<&mut Quote>) -> Gaps {
+        let covered = |unit: UsageKey| priced.contains(unit) || priced.intersects(unit.wholes());
+        let (mut any, mut some_priced, mut some_used) = (false, false, false);
+        for (unit, _) in counts.positive() {
+            some_used = true;
+            if covered(unit) {
+                some_priced = true;
+            } else {
+                any = true;
+                if let Some(quote) = receipt.as_deref_mut() {
+                    quote.unpriced_usage.push(unit.as_str().to_owned());
+                    quote.reasons.push(format!("no rate covers {unit}"));
+                }
+            }
+        }
+        for (name, _) in self
+            .request
+            .usage
+            .unknown()
+            .iter()
+            .filter(|(_, count)| *count > 0.into())
+        {
+            (some_used, any) = (true, true);
+            if let Some(quote) = receipt.as_deref_mut() {
+                quote.unpriced_usage.push(name.clone());
+                quote
+                    .reasons
+                    .push(format!("{name:?} is no known usage key"));
+            }
+        }
+        for (side, other) in [
+            (Direction::Input, Direction::Output),
+            (Direction::Output, Direction::Input),
+        ] {
+            let key = match side {
+                Direction::Input => UsageKey::INPUT_TOKENS,
+                Direction::Output => UsageKey::OUTPUT_TOKENS,
+            };
+            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other)
+            {
+                any = true;
+                if let Some(quote) = receipt.as_deref_mut() {
+                    quote
+                        .reasons
+                        .push(format!("{key} was not reported: the cost is a lower bound"));
+                }
+            }
+        }
+        let per_request = UsageKey::all()
+            .any(|unit| unit.unit().family == Family::Requests && priced.contains(unit));
+        Gaps {
+            any,
+            nothing_priced: some_used && !some_priced && !per_request,
+        }
+    }
+}
+
+struct Gaps {
+    any: bool,
+    nothing_priced: bool,
+}
+
+impl Multiplier {
+    fn covers(&self, unit: UsageKey) -> bool {
+        if self.units.is_empty() {
+            unit.unit().family == Family::Tokens
+        } else {
+            self.units.contains(&unit)
+        }
+    }
+}
+
+fn applied_ids(
+    unit: UsageKey,
+    multipliers: &[&Multiplier],
+    contract: Option<&Contract>,
+) -> Vec<String> {
+    let covering = multipliers
+        .iter()
+        .filter(|multiplier| multiplier.covers(unit))
+        .map(|multiplier| multiplier.id.clone());
+    let contract = contract
+        .filter(|contract| contract.terms(unit).is_some())
+        .map(|contract| contract.id.clone());
+    covering.chain(contract).collect()
+}
