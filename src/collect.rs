@@ -69,6 +69,7 @@ pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
 
 fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
     let file = config::load(args.config.as_deref())?;
+    let catalogue = file.catalogue()?;
     let section = file.collect;
     let commit_interval = match (args.commit_interval, section.commit_interval) {
         (Some(interval), _) => interval,
@@ -91,6 +92,8 @@ fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
         commit_interval,
         limits,
         log_limit_bytes: size("max_log", section.max_log, 8 << 30)?,
+        attribution: file.attribution,
+        catalogue,
     })
 }
 

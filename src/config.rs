@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use marginlake_collector::recognise::AttributionConfig;
+use marginlake_pricing::{Catalogue, Overrides};
 use serde::Deserialize;
 
 use crate::exit::Usage;
+use marginlake_pricing::overrides::{ContractEntry, Deployment, PriceOverride, ProviderMultiplier};
 
 /// What was written in the file. Unknown keys are mistakes.
 #[derive(Debug, Default, Deserialize)]
@@ -12,6 +15,34 @@ use crate::exit::Usage;
 pub(crate) struct FileConfig {
     /// `[collect]`
     pub(crate) collect: crate::collect::CollectSection,
+    /// `[attribution]`
+    pub(crate) attribution: AttributionConfig,
+    /// `[[price]]`
+    price: Vec<PriceOverride>,
+    /// `[[contract]]`
+    contract: Vec<ContractEntry>,
+    /// `[[multiplier]]`
+    multiplier: Vec<ProviderMultiplier>,
+    /// `[[deployment]]`
+    deployment: Vec<Deployment>,
+}
+
+impl FileConfig {
+    /// The built-in prices with the file's own layered over them.
+    pub(crate) fn catalogue(&self) -> anyhow::Result<&'static Catalogue> {
+        let overrides = Overrides {
+            price: self.price.clone(),
+            contract: self.contract.clone(),
+            multiplier: self.multiplier.clone(),
+            deployment: self.deployment.clone(),
+        };
+        if overrides == Overrides::default() {
+            return Ok(Catalogue::embedded());
+        }
+        let catalogue = Catalogue::embedded().with_overrides(&overrides).map_err(|error| Usage(error.to_string()))?;
+        // Lives as long as the process, as the built-in one does.
+        Ok(Box::leak(Box::new(catalogue)))
+    }
 }
 
 /// Reads the file, if one is given.

@@ -94,7 +94,7 @@ impl Collector {
         let lake_ready = Arc::new(AtomicBool::new(true));
         let pipeline = Pipeline {
             reader,
-            decoder: Decoder::new(config.limits.inflated_bytes),
+            decoder: Decoder::new(&config.attribution, config.catalogue, config.limits.inflated_bytes),
             table,
             app_id,
             log: log.clone(),

@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use marginlake_pricing::Catalogue;
+
 use crate::receive::Limits;
+use crate::recognise::AttributionConfig;
 
 /// One collector.
 #[derive(Debug, Clone)]
@@ -25,4 +28,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bytes that the write-ahead log may hold while the lake cannot be written; then clients are asked to retry.
     pub log_limit_bytes: u64,
+    /// Attributes that name customers, users, features..., before the defaults.
+    pub attribution: AttributionConfig,
+    /// Prices, with the user's own layered over the built-in ones.
+    pub catalogue: &'static Catalogue,
 }

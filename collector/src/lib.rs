@@ -1,7 +1,23 @@
 //! OTLP in, recognised, normalised and priced spans in the lake.
+//!
+//! ```text
+//! bytes -> receive -> wal --(acknowledge)--> decode -> recognise -> normalise -> price -> columns -> spans
+//! ```
 
-#![allow(dead_code)]
+mod clock;
+mod collector;
+mod columns;
+mod config;
+mod decode;
+pub mod normalise;
+mod pipeline;
+mod price;
 mod receive;
+pub mod recognise;
 mod telemetry;
 mod wal;
 pub mod wire;
+
+pub use collector::{Collector, CollectorError};
+pub use config::Config;
+pub use receive::Limits;
