@@ -1,0 +1,163 @@
+//! The whole of normalisation for one record: input, output, inclusive usage, and how far to trust them.
+
+use super::buckets::Buckets;
+use super::input::{self, About};
+use super::output;
+use super::usage::{UsageCounts, UsageKey};
+use crate::recognise::reported::Reported;
+use crate::recognise::{Flag, Flags, Recognised, Role};
+
+/// How far the usage of a record is to be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UsageStatus {
+    /// As the emitter reported it.
+    Reported,
+    /// A part was computed from other counts.
+    Inferred,
+    /// The division of the input rests on an assumption.
+    Assumed,
+    /// The counts contradict each other; totals stand undivided.
+    Inconsistent,
+    /// A call without usage.
+    Missing,
+}
+
+impl UsageStatus {
+    /// The value of column `usage_status`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UsageStatus::Reported => "reported",
+            UsageStatus::Inferred => "inferred",
+            UsageStatus::Assumed => "assumed",
+            UsageStatus::Inconsistent => "inconsistent",
+            UsageStatus::Missing => "missing",
+        }
+    }
+}
+
+/// A record with its usage in our terms.
+#[derive(Debug, Clone)]
+pub struct Normalised<'a> {
+    /// The facts. Its flags are complete.
+    pub record: Recognised<'a>,
+    /// The disjoint buckets.
+    pub buckets: Buckets,
+    /// The inclusive counts.
+    pub usage: UsageCounts,
+    /// How far to trust them; `None` for records that are no calls and carry no usage.
+    pub usage_status: Option<UsageStatus>,
+}
+
+/// Normalises the usage of a record.
+pub fn normalise(mut record: Recognised<'_>) -> Normalised<'_> {
+    let mut reported = record.reported;
+    let mut flags = record.flags;
+    let solved = prepare(&mut reported, record.role, &mut flags).then(|| {
+        let about = About {
+            profile: record.profile,
+            role: record.role,
+            provider: record.provider.as_deref(),
+            model: record.response_model.as_deref().or(record.request_model.as_deref()),
+        };
+        solve(&reported, about, &mut flags)
+    });
+    record.flags = flags;
+    let missing = record.role.is_leaf().then_some(UsageStatus::Missing);
+    let (buckets, usage, usage_status) = solved.map_or(
+        (Buckets::default(), UsageCounts::default(), missing),
+        |(buckets, usage, status)| (buckets, usage, Some(status)),
+    );
+    Normalised {
+        record,
+        buckets,
+        usage,
+        usage_status,
+    }
+}
+
+/// Whether there is usage to work on. Zeros everywhere are placeholders of emitters that saw no usage: no call reads
+/// nothing. A total alone is divisible only where there is no output.
+fn prepare(reported: &mut Reported, role: Role, flags: &mut Flags) -> bool {
+    if reported.is_empty() {
+        return false;
+    }
+    let tokens = [
+        reported.input,
+        reported.output,
+        reported.total,
+        reported.uncached,
+        reported.cache_read,
+        reported.cache_write,
+        reported.reasoning,
+    ];
+    let other_units = [
+        reported.web_searches,
+        reported.rerank_searches,
+        reported.audio_seconds,
+        reported.pages,
+        reported.characters,
+    ];
+    if tokens.iter().chain(&other_units).all(|count| count.unwrap_or(0) == 0) {
+        flags.set(Flag::ZeroUsage);
+        return false;
+    }
+    let only_total = reported.total.is_some() && tokens.iter().flatten().count() == 1;
+    if only_total && other_units.iter().all(Option::is_none) {
+        if !matches!(role, Role::Embedding | Role::Rerank) {
+            flags.set(Flag::TotalOnly);
+            return false;
+        }
+        reported.input = reported.total;
+    }
+    true
+}
+
+fn solve(reported: &Reported, about: About<'_>, flags: &mut Flags) -> (Buckets, UsageCounts, UsageStatus) {
+    let input = input::divide(reported, about, flags);
+    let output = output::divide(reported, input.full, about, flags);
+    if about.role == Role::Llm && (input.full.is_none() || output.full.is_none()) {
+        flags.set(Flag::PartialUsage);
+    }
+    let buckets = Buckets {
+        input_uncached: input.uncached,
+        cache_read: input.cache_read,
+        cache_write_5m: input.cache_write_5m,
+        cache_write_1h: input.cache_write_1h,
+        input_audio: input.audio,
+        input_image: input.image,
+        output_text: output.text,
+        output_reasoning: output.reasoning,
+        output_audio: output.audio,
+        output_image: output.image,
+    };
+    let mut usage = UsageCounts::default();
+    usage.set(UsageKey::Input, input.full);
+    usage.set(UsageKey::CacheRead, input.cache_read);
+    usage.set(UsageKey::CacheWrite, input.cache_write);
+    usage.set(UsageKey::CacheWrite1h, input.cache_write_1h);
+    if !input.inconsistent {
+        usage.set(UsageKey::InputAudio, reported.input_audio);
+        usage.set(UsageKey::CacheAudioRead, input.cached_audio);
+        usage.set(UsageKey::InputImage, reported.input_image);
+        usage.set(UsageKey::CacheImageRead, reported.cache_read_image);
+    }
+    usage.set(UsageKey::Output, output.full);
+    usage.set(UsageKey::OutputReasoning, output.reasoning);
+    usage.set(UsageKey::OutputAudio, output.audio);
+    usage.set(UsageKey::OutputImage, output.image);
+    usage.set(UsageKey::WebSearches, reported.web_searches);
+    usage.set(UsageKey::RerankSearches, reported.rerank_searches);
+    usage.set(UsageKey::AudioSeconds, reported.audio_seconds);
+    usage.set(UsageKey::InputDocumentPages, reported.pages);
+    usage.set(UsageKey::InputCharacters, reported.characters);
+    let status = if input.inconsistent || output.inconsistent {
+        UsageStatus::Inconsistent
+    } else if input.assumed {
+        UsageStatus::Assumed
+    } else if output.inferred {
+        UsageStatus::Inferred
+    } else {
+        UsageStatus::Reported
+    };
+    (buckets, usage, status)
+}

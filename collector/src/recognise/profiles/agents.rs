@@ -1,0 +1,230 @@
+//! Agent frameworks and the application frameworks that call models themselves.
+//! Facts: conventions 3A, 3B [pai] [logfire] [adk] [strands] [maf] [meai] [sk] [azag] [spring] [ag2] [mastra].
+
+use super::super::field::Field;
+use super::super::profile::Pattern::{Is, Starts};
+use super::super::profile::{BASE, CacheSplit, Habits, InputMode, Marker, OutputMode, Profile, Versions};
+use super::super::role::Role;
+
+const SPRING: Profile = Profile {
+    id: "spring_ai",
+    emitter: "Spring AI (Micrometer)",
+    input: InputMode::ExclusiveForAnthropic,
+    output: OutputMode::Raw,
+    names: &[
+        (Starts("spring_ai chat_client"), Role::Chain),
+        (Starts("spring_ai.chat.client"), Role::Chain),
+        (Starts("spring.ai.chat.client"), Role::Chain),
+        (Starts("spring.ai.advisor"), Role::Chain),
+    ],
+    cannot: "Its own version, under Spring Boot's scope: in 1.x later calls of a tool loop repeat the usage of earlier ones",
+    fix: "Update to Spring AI 2, or set `scope` to `org.springframework.ai` with the version",
+    ..BASE
+};
+
+const LOGFIRE: Profile = Profile {
+    id: "logfire",
+    emitter: "Logfire (OpenAI, Anthropic and others)",
+    input: InputMode::Inclusive,
+    output: OutputMode::Inside,
+    split: CacheSplit::Reported,
+    habits: Habits {
+        usage_follows: true,
+        ..Habits::NONE
+    },
+    cannot: "Usage of a stream whose response is never consumed",
+    fix: "Consume the stream to its end; keep `gen_ai.usage.raw`",
+    ..BASE
+};
+
+pub(super) const PROFILES: &[Profile] = &[
+    Profile {
+        id: "pydantic_ai",
+        emitter: "Pydantic AI",
+        scopes: &[Is("pydantic-ai")],
+        names: &[(Is("agent run"), Role::Agent), (Is("running tools"), Role::Chain)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Inside,
+        split: CacheSplit::Reported,
+        cannot: "Nothing that is billed",
+        fix: "Nothing to do",
+        ..BASE
+    },
+    Profile {
+        scopes: &[Starts("logfire.")],
+        ..LOGFIRE
+    },
+    Profile {
+        id: "google_adk",
+        emitter: "Google Agent Development Kit",
+        scopes: &[Is("gcp.vertex.agent")],
+        names: &[(Is("call_llm"), Role::Step), (Is("invocation"), Role::Workflow)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Inside,
+        split: CacheSplit::Reported,
+        cannot: "Response ids",
+        fix: "Nothing to do",
+        ..BASE
+    },
+    Profile {
+        id: "strands",
+        emitter: "AWS Strands Agents",
+        scopes: &[Is("strands.telemetry.tracer"), Starts("strands.")],
+        markers: &[
+            Marker::Is(Field::GenAiSystem, "strands-agents"),
+            Marker::Is(Field::GenAiProvider, "strands-agents"),
+        ],
+        names: &[(Is("execute_event_loop_cycle"), Role::Step)],
+        input: InputMode::TotalTells,
+        output: OutputMode::Raw,
+        split: CacheSplit::Reported,
+        habits: Habits {
+            server_ttft_in_ms: true,
+            ..Habits::NONE
+        },
+        cannot: "Reasoning; the provider, which is taken from the model; an agent's span sums over its whole life",
+        fix: "Set `gen_ai_use_latest_invocation_tokens`",
+        ..BASE
+    },
+    Profile {
+        id: "microsoft_agent_framework",
+        emitter: "Microsoft Agent Framework",
+        scopes: &[Is("agent_framework"), Starts("agent_framework.")],
+        input: InputMode::ExclusiveForAnthropic,
+        output: OutputMode::Raw,
+        cannot: "Cached tokens, for providers whose client does not report them",
+        fix: "Use the newest version: betas of 2025 wrote the last call's usage on the agent",
+        ..BASE
+    },
+    Profile {
+        id: "microsoft_extensions_ai",
+        emitter: "Microsoft.Extensions.AI (.NET)",
+        scopes: &[
+            Is("Experimental.Microsoft.Extensions.AI"),
+            Starts("Experimental.Microsoft.Extensions.AI"),
+        ],
+        names: &[(Starts("orchestrate_tools"), Role::Step)],
+        input: InputMode::ExclusiveForAnthropic,
+        output: OutputMode::Raw,
+        habits: Habits {
+            usage_without_operation_is_step: true,
+            ..Habits::NONE
+        },
+        cannot: "Single calls, when `UseOpenTelemetry` stands outside the function invocation: one span then holds their sum",
+        fix: "Put `UseOpenTelemetry` inside, next to the client",
+        ..BASE
+    },
+    Profile {
+        id: "semantic_kernel",
+        emitter: "Semantic Kernel",
+        scopes: &[Starts("semantic_kernel."), Starts("Microsoft.SemanticKernel")],
+        input: InputMode::Inclusive,
+        output: OutputMode::Raw,
+        cannot: "Cached tokens and reasoning; usage of connectors other than OpenAI's",
+        fix: "Instrument the provider's SDK as well",
+        ..BASE
+    },
+    Profile {
+        id: "azure_ai_agents",
+        emitter: "Azure AI Agents and Projects",
+        scopes: &[
+            Starts("azure.ai.agents"),
+            Starts("azure.ai.projects"),
+            Is("Azure.AI.Agents"),
+            Starts("Azure.AI."),
+        ],
+        markers: &[Marker::Has(Field::RunId)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Raw,
+        cannot: "Single calls of a run: the run's usage stands on every span that touches it and is billed once",
+        fix: "Nothing to do",
+        ..BASE
+    },
+    Profile {
+        id: "spring_ai_1",
+        emitter: "Spring AI 1",
+        scopes: &[Starts("org.springframework.ai")],
+        versions: Versions { from: "", before: "2" },
+        habits: Habits {
+            cumulative: true,
+            ..Habits::NONE
+        },
+        cannot: "Single calls of a tool loop: each later call repeats the usage of the earlier ones, which is taken off",
+        fix: "Update to Spring AI 2",
+        ..SPRING
+    },
+    Profile {
+        id: "spring_ai_2",
+        emitter: "Spring AI 2",
+        scopes: &[Starts("org.springframework.ai")],
+        versions: Versions { from: "2", before: "" },
+        cannot: "Nothing that is billed",
+        fix: "Nothing to do",
+        ..SPRING
+    },
+    Profile {
+        scopes: &[Starts("org.springframework.ai"), Starts("org.springframework.boot")],
+        markers: &[Marker::KeyStarts("spring.ai."), Marker::Is(Field::GenAiSystem, "spring_ai")],
+        habits: Habits {
+            cumulative: true,
+            ..Habits::NONE
+        },
+        ..SPRING
+    },
+    Profile {
+        id: "mastra",
+        emitter: "Mastra",
+        scopes: &[Starts("@mastra/"), Is("mastra")],
+        markers: &[Marker::Has(Field::MastraType)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Inside,
+        split: CacheSplit::Reported,
+        cannot: "Nothing that is billed",
+        fix: "Nothing to do",
+        ..BASE
+    },
+    Profile {
+        id: "genkit",
+        emitter: "Genkit",
+        scopes: &[Is("genkit-tracer")],
+        markers: &[Marker::Has(Field::GenkitSubtype)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Beside,
+        split: CacheSplit::Reported,
+        cannot: "Anything, when output is not recorded: usage stands inside it",
+        fix: "Leave output recording on; its text is dropped here",
+        ..BASE
+    },
+    Profile {
+        id: "haystack",
+        emitter: "Haystack, native",
+        scopes: &[Starts("haystack")],
+        markers: &[Marker::KeyStarts("haystack.")],
+        names: &[
+            (Is("haystack.pipeline.run"), Role::Workflow),
+            (Starts("haystack.agent."), Role::Agent),
+            (Is("haystack.component.run"), Role::Chain),
+        ],
+        cannot: "Usage: it stands only within content",
+        fix: "Instrument the provider's SDK",
+        ..BASE
+    },
+    Profile {
+        id: "crewai",
+        emitter: "CrewAI, native",
+        scopes: &[Starts("crewai")],
+        cannot: "Usage: its own spans have none",
+        fix: "Use OpenInference or OpenLLMetry beside it",
+        ..BASE
+    },
+    Profile {
+        id: "ag2",
+        emitter: "AG2 and AutoGen",
+        scopes: &[Starts("ag2"), Starts("autogen")],
+        input: InputMode::ExclusiveForAnthropic,
+        output: OutputMode::Raw,
+        cannot: "Usage of autogen-core, whose spans have none",
+        fix: "Instrument the provider's SDK",
+        ..BASE
+    },
+];

@@ -1,0 +1,58 @@
+//! SDKs of observability platforms.
+//! Facts: conventions 3A, 3B [lf-otel] [langfuse-py] [ls] [mlflow] [openlit]; captures `langfuse*`, `mlflow`, `openlit*`.
+
+use super::super::field::Field;
+use super::super::profile::Pattern::{Is, Starts};
+use super::super::profile::{BASE, CacheSplit, InputMode, Marker, OutputMode, Profile};
+
+pub(super) const PROFILES: &[Profile] = &[
+    Profile {
+        id: "langfuse",
+        emitter: "Langfuse SDK",
+        scopes: &[Is("langfuse-sdk"), Starts("@langfuse/"), Starts("langfuse")],
+        markers: &[Marker::Has(Field::LangfuseType)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Inside,
+        split: CacheSplit::Reported,
+        cannot: "Response ids, so that a second instrumentation of the same call is matched by its numbers",
+        fix: "Use either Langfuse's wrapper or another instrumentation",
+        ..BASE
+    },
+    Profile {
+        id: "langsmith",
+        emitter: "LangSmith OpenTelemetry exporter",
+        scopes: &[Is("langsmith"), Starts("langsmith")],
+        markers: &[Marker::Has(Field::LangsmithKind)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Inside,
+        split: CacheSplit::Reported,
+        cannot: "Cache writes by lifetime",
+        fix: "Nothing to do",
+        ..BASE
+    },
+    Profile {
+        id: "mlflow",
+        emitter: "MLflow tracing",
+        scopes: &[Is("mlflow.tracing.provider"), Starts("mlflow")],
+        markers: &[Marker::Has(Field::MlflowType)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Inside,
+        // Its GenAI export (`MLFLOW_ENABLE_OTEL_GENAI_SEMCONV`) drops what its own keys carry.
+        split: CacheSplit::Unknown,
+        cannot: "With `MLFLOW_ENABLE_OTEL_GENAI_SEMCONV`: cached tokens and reasoning; never user and session of a trace",
+        fix: "Leave that setting off",
+        ..BASE
+    },
+    Profile {
+        id: "openlit",
+        emitter: "OpenLIT",
+        scopes: &[Is("openlit.otel.tracing"), Starts("openlit.")],
+        markers: &[Marker::Key("openlit.agent.version_hash")],
+        input: InputMode::ExclusiveForAnthropic,
+        output: OutputMode::Raw,
+        split: CacheSplit::Reported,
+        cannot: "Reasoning; whether a stream's usage is real: without usage in the stream it counts tokens itself, unmarked",
+        fix: "Ask for `stream_options.include_usage`",
+        ..BASE
+    },
+];

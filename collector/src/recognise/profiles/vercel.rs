@@ -1,0 +1,54 @@
+//! Vercel AI SDK, versions 4 to 7: one scope `ai` without a version, told apart by what a span carries.
+//! Facts: conventions 3A, 3B, 3C [ai4] to [ai7]; captures `vercel-ai-sdk*`.
+
+use super::super::field::Field;
+use super::super::profile::Pattern::{Is, Starts};
+use super::super::profile::{BASE, CacheSplit, InputMode, Marker, OutputMode, Profile};
+
+const VERCEL: Profile = Profile {
+    id: "vercel_ai",
+    emitter: "Vercel AI SDK 4 and 5",
+    scopes: &[Is("ai")],
+    // Version 6 states the uncached part, which decides before this does.
+    input: InputMode::ExclusiveForAnthropic,
+    output: OutputMode::Raw,
+    split: CacheSplit::Unknown,
+    cannot: "Cached tokens and reasoning of `generateText` with OpenAI; an aggregate span of a tool loop holds the last step only",
+    fix: "Update to AI SDK 6 or newer",
+    ..BASE
+};
+
+static VERCEL_6: Profile = Profile {
+    id: "vercel_ai_6",
+    emitter: "Vercel AI SDK 6",
+    input: InputMode::Inclusive,
+    split: CacheSplit::Reported,
+    cannot: "Cache writes by lifetime, but for Anthropic's provider metadata",
+    fix: "Nothing to do",
+    ..VERCEL
+};
+
+static VERCEL_7: Profile = Profile {
+    id: "vercel_ai_7",
+    emitter: "Vercel AI SDK 7 (OpenTelemetry integration)",
+    input: InputMode::Inclusive,
+    output: OutputMode::Inside,
+    split: CacheSplit::Reported,
+    cannot: "User and conversation, unless `runtimeContext` is switched on",
+    fix: "Switch `runtimeContext` on",
+    ..VERCEL
+};
+
+pub(super) const PROFILES: &[Profile] = &[Profile {
+    markers: &[Marker::Has(Field::AiOperationId)],
+    variants: &[
+        (Marker::Has(Field::Uncached), &VERCEL_6),
+        (Marker::KeyStarts("ai.usage.inputTokenDetails."), &VERCEL_6),
+        (Marker::Has(Field::OperationName), &VERCEL_7),
+    ],
+    scopes: &[Is("ai"), Starts("@ai-sdk/")],
+    ..VERCEL
+}];
+
+/// The profiles that only a span's own attributes tell apart.
+pub(super) static VARIANTS: &[&Profile] = &[&VERCEL_6, &VERCEL_7];

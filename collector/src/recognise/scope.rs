@@ -1,0 +1,526 @@
+//! The way in: a recogniser for a configuration, a context per scope, a record per span or log record.
+
+use std::borrow::Cow;
+
+use super::attribution::{self, Attribution, AttributionConfig};
+use super::cost;
+use super::count::NotACount;
+use super::event;
+use super::facts::{Recognised, ReportedCost, Signal};
+use super::field::Field;
+use super::flag::Flag;
+use super::gather::{Gathered, Reading, words};
+use super::keys::Keys;
+use super::log;
+use super::payload::response::Response;
+use super::payload::scan::{Scalar, scan};
+use super::profile::{self, CostKind, Profile};
+use super::provider;
+use super::reported::{self, RawAttributes, Reported};
+use super::role::{self, Role};
+use crate::normalise::{Normalised, normalise};
+use crate::wire::logs::LogRecord;
+use crate::wire::traces::Span;
+use crate::wire::{Attributes, Value};
+
+/// The tables of keys for one configuration. Built once, shared by all threads.
+#[derive(Debug)]
+pub struct Recogniser {
+    keys: Keys,
+}
+
+impl Recogniser {
+    /// A recogniser that knows the defaults and what the configuration adds.
+    pub fn new(config: &AttributionConfig) -> Self {
+        Self { keys: Keys::new(config) }
+    }
+}
+
+/// What all records of one scope share: the emitter and the resource.
+#[derive(Debug)]
+pub struct ScopeContext<'r, 'a> {
+    keys: &'r Keys,
+    profile: Option<&'static Profile>,
+    resource: Attribution<'a>,
+    service: Option<&'a str>,
+}
+
+impl<'r, 'a> ScopeContext<'r, 'a> {
+    /// Resolves the emitter of a scope under a resource.
+    pub fn new(recogniser: &'r Recogniser, resource: Attributes<'_, 'a>, scope_name: &str, scope_version: &str) -> Self {
+        let keys = &recogniser.keys;
+        let service = resource.text("service.name");
+        let gathered = Gathered::new(keys, resource, Reading::Namespaced);
+        Self {
+            keys,
+            profile: profile::of_scope(scope_name, scope_version, service.unwrap_or("")),
+            resource: attribution::of_resource(&gathered),
+            service,
+        }
+    }
+
+    /// The resource's `service.name`.
+    pub fn service_name(&self) -> Option<&'a str> {
+        self.service
+    }
+
+    /// Reads a span. Every span gives a record.
+    pub fn span(&self, span: &Span<'a>) -> Normalised<'a> {
+        let mut gathered = Gathered::new(self.keys, span.attributes(), self.reading());
+        let profile = profile::of_span(self.profile, span.name, &gathered);
+        let (role, operation) = role::decide(profile, span.name, &gathered);
+        let mut reader = Reader {
+            keys: self.keys,
+            profile,
+            gathered: &mut gathered,
+            resource: &self.resource,
+        };
+        let record = reader.span(span, role, operation);
+        normalise(record)
+    }
+
+    /// Reads a log record; `None` for those that report no call.
+    pub fn log(&self, record: &LogRecord<'a>) -> Option<Normalised<'a>> {
+        let mut gathered = Gathered::new(self.keys, record.attributes(), self.reading());
+        let event = log::event(&gathered, record, self.reading())?;
+        let profile = profile::of_span(self.profile, event.name, &gathered);
+        let mut reader = Reader {
+            keys: self.keys,
+            profile,
+            gathered: &mut gathered,
+            resource: &self.resource,
+        };
+        Some(normalise(reader.log(event)))
+    }
+
+    fn reading(&self) -> Reading {
+        match self.profile {
+            Some(profile) if profile.habits.bare_keys => Reading::WithBare,
+            _ => Reading::Namespaced,
+        }
+    }
+}
+
+struct Reader<'x, 's, 'a> {
+    keys: &'x Keys,
+    profile: &'static Profile,
+    gathered: &'x mut Gathered<'s, 'a>,
+    resource: &'x Attribution<'a>,
+}
+
+impl<'s, 'a> Reader<'_, 's, 'a> {
+    fn span(&mut self, span: &Span<'a>, role: Option<Role>, operation: Option<&'a str>) -> Recognised<'a> {
+        let habits = self.profile.habits;
+        let has_counts = self.has_counts();
+        let mut raw = RawAttributes::default();
+        let mut flags = self.gathered.flags;
+        let mut role = role.unwrap_or_else(|| self.role_by_usage(has_counts, &mut flags));
+        if habits.raw_provider_keys && span.name == "raw_gen_ai_request" {
+            raw = reported::raw_attributes(self.gathered);
+            role = if raw.usage.is_some() { Role::Llm } else { Role::Step };
+        }
+        self.gathered.flags = flags;
+        if !role.is_leaf() && !has_counts && !self.gathered.has_aggregated && !self.gathered.has(Field::OutputPayload) {
+            return self.plain(span, role, operation);
+        }
+        let mut record = self.record(Signal::Span, role, operation, &raw);
+        let has_usage = !record.reported.is_empty();
+        (record.failed, record.error_type) = event::failure(self.gathered, span, has_usage);
+        record.time_to_first_token_ms = event::first_token_ms(self.gathered, self.profile, span.start_unix_nano);
+        if role == Role::Llm && !has_usage && !record.failed {
+            let private = habits.private_methods_are_steps && is_private_method(span.name);
+            let announced = habits.usage_follows && record.response_id.is_none();
+            if announced {
+                record.flags.set(Flag::UsageFollows);
+            }
+            if private || announced {
+                record.role = Role::Step;
+            }
+        }
+        if record.streaming.is_none()
+            && (span.name.ends_with(".doStream") || operation.is_some_and(|op| op.ends_with(".doStream")))
+        {
+            record.streaming = Some(true);
+        }
+        record
+    }
+
+    /// A span that is no call and carries no usage: its attribution and its failure are all there is to read.
+    fn plain(&self, span: &Span<'a>, role: Role, operation: Option<&'a str>) -> Recognised<'a> {
+        let mut record = self.empty(Signal::Span, role, operation);
+        (record.failed, record.error_type) = event::failure(self.gathered, span, true);
+        record.server_address = self.gathered.text(Field::ServerAddress);
+        record.response_id = self.gathered.words(Field::ResponseId);
+        record.run_id = self.run_id(&record.attribution);
+        if role != Role::Other {
+            record.request_model = self.gathered.words(Field::RequestModel);
+            record.response_model = self.gathered.words(Field::ResponseModel);
+            record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), None);
+        }
+        record
+    }
+
+    fn log(&mut self, event: log::Event<'a>) -> Recognised<'a> {
+        let operation = self.gathered.text(Field::OperationName).or(Some(event.name));
+        let mut record = self.record(Signal::Log, event.role, operation, &RawAttributes::default());
+        record.failed = event.failed || self.gathered.has(Field::ErrorType);
+        record.error_type = self
+            .gathered
+            .words(Field::ErrorType)
+            .or(record.failed.then_some(Cow::Borrowed("_OTHER")));
+        record.time_to_first_token_ms = event::first_token_ms(self.gathered, self.profile, 0);
+        if record.response_id.is_none() {
+            record.response_id = self.gathered.words(Field::RequestId).filter(|id| id.starts_with("req_"));
+        }
+        let key = [Field::RequestId, Field::ResponseId, Field::Sequence]
+            .into_iter()
+            .find_map(|field| self.gathered.words(field));
+        record.event_key = Some(match key {
+            Some(key) => format!("{}:{key}", event.name),
+            None => event.name.to_owned(),
+        });
+        record
+    }
+
+    fn has_counts(&self) -> bool {
+        [
+            Field::Input,
+            Field::Output,
+            Field::Total,
+            Field::Uncached,
+            Field::CacheRead,
+            Field::Embedding,
+            Field::UsageDetails,
+            Field::RawUsage,
+            Field::WebSearches,
+            Field::RerankSearches,
+            Field::AudioSeconds,
+            Field::Pages,
+        ]
+        .into_iter()
+        .any(|field| self.gathered.has(field))
+    }
+
+    /// No kind and no known operation: usage with a model is a call, usage without one a sum.
+    fn role_by_usage(&self, has_counts: bool, flags: &mut super::flag::Flags) -> Role {
+        if !has_counts {
+            if self.gathered.unknown_usage {
+                flags.set(Flag::UnrecognisedUsage);
+            }
+            return Role::Other;
+        }
+        let names_a_model = [Field::RequestModel, Field::ResponseModel, Field::RoutedModel]
+            .into_iter()
+            .any(|field| self.gathered.has(field));
+        if self.profile.habits.usage_without_operation_is_step {
+            return Role::Step;
+        }
+        if !names_a_model {
+            return Role::Chain;
+        }
+        flags.set(Flag::UnknownOperation);
+        Role::Llm
+    }
+
+    fn empty(&self, signal: Signal, role: Role, operation: Option<&'a str>) -> Recognised<'a> {
+        Recognised {
+            signal,
+            role,
+            profile: self.profile,
+            operation,
+            provider: None,
+            request_model: None,
+            response_model: None,
+            response_id: None,
+            server_address: None,
+            run_id: None,
+            event_key: None,
+            streaming: None,
+            finish_reasons: Vec::new(),
+            time_to_first_token_ms: None,
+            failed: false,
+            error_type: None,
+            cache_hit: false,
+            attribution: attribution::read(self.gathered, self.resource),
+            price_context: Vec::new(),
+            reported_cost: None,
+            usage_raw: Vec::new(),
+            tags: self.tags(),
+            flags: self.gathered.flags,
+            reported: Reported::default(),
+        }
+    }
+
+    fn record(&mut self, signal: Signal, role: Role, operation: Option<&'a str>, raw: &RawAttributes<'a>) -> Recognised<'a> {
+        let no_own_usage = !self.gathered.has(Field::Input) && !self.gathered.has(Field::Output);
+        if role.is_aggregate() && no_own_usage && self.gathered.has_aggregated {
+            self.gathered.read_aggregated(self.keys);
+            self.gathered.flags.set(Flag::AggregatedKeys);
+        }
+        let mut record = self.empty(signal, role, operation);
+        let gathered = &*self.gathered;
+        // What a response says of itself is a call's; a result of an agent quotes the responses of others.
+        let response = if role.is_leaf() || role.is_aggregate() && no_own_usage {
+            reported::response(gathered, &mut record.flags)
+        } else {
+            Response::default()
+        };
+        record.reported = reported::read(
+            gathered,
+            self.profile,
+            role,
+            raw,
+            &response,
+            &mut record.usage_raw,
+            &mut record.flags,
+        );
+        if record.reported.is_empty() && gathered.unknown_usage {
+            record.flags.set(Flag::UnrecognisedUsage);
+        }
+        let leaf = role.is_leaf();
+        record.request_model = gathered.words(Field::RequestModel);
+        record.response_model = self.response_model(raw, &response, leaf);
+        record.response_id = gathered
+            .words(Field::ResponseId)
+            .or(raw.id.map(Cow::Borrowed))
+            .or(response.id.filter(|_| leaf).map(Cow::Borrowed));
+        record.server_address = gathered.text(Field::ServerAddress);
+        record.run_id = self.run_id(&record.attribution);
+        let routed = gathered.text(Field::RoutedModel);
+        record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), routed);
+        record.streaming = gathered.value(Field::Streaming).and_then(boolean);
+        record.finish_reasons = gathered.value(Field::FinishReasons).map(finish_reasons).unwrap_or_default();
+        record.cache_hit = gathered.value(Field::CacheHit).and_then(boolean) == Some(true);
+        if record.cache_hit {
+            record.flags.set(Flag::CacheHit);
+        }
+        record.price_context = self.price_context(raw, &response);
+        record.reported_cost = self.cost(&mut record);
+        if self.profile.habits.cumulative && role == Role::Llm {
+            record.flags.set(Flag::PossibleCumulative);
+        }
+        record
+    }
+
+    /// The model that answered. A gateway's route says more than an alias, but less than the dated name of the same
+    /// model.
+    fn response_model(&self, raw: &RawAttributes<'a>, response: &Response<'a>, leaf: bool) -> Option<Cow<'a, str>> {
+        let answered = self
+            .gathered
+            .words(Field::ResponseModel)
+            .or(raw.model.map(Cow::Borrowed))
+            .or(response.model.filter(|model| leaf && model.len() <= 256).map(Cow::Borrowed));
+        let Some(routed) = self.gathered.text(Field::RoutedModel) else {
+            return answered;
+        };
+        let bare = routed.rsplit_once('/').map_or(routed, |(_, model)| model);
+        match answered {
+            Some(answered) if answered.starts_with(bare) => Some(answered),
+            _ => Some(Cow::Borrowed(bare)),
+        }
+    }
+
+    fn provider(&self, request: Option<&str>, response: Option<&str>, routed: Option<&str>) -> Option<Cow<'a, str>> {
+        let gathered = &*self.gathered;
+        let names = [
+            Field::GenAiProvider,
+            Field::GenAiSystem,
+            Field::LlmProvider,
+            Field::LlmSystem,
+            Field::ModelProvider,
+            Field::LsProvider,
+        ];
+        let names = names.into_iter().filter_map(|field| {
+            let text = gathered.text(field)?;
+            Some(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text))
+        });
+        let address = gathered.text(Field::ServerAddress).or_else(|| gathered.text(Field::BaseUrl));
+        let models = [routed, response, request].into_iter().flatten();
+        provider::resolve(names, address, models)
+    }
+
+    fn run_id(&self, attribution: &Attribution<'a>) -> Option<Cow<'a, str>> {
+        self.gathered.words(Field::RunId).or_else(|| {
+            let session = attribution.get(attribution::Dimension::Conversation)?;
+            self.profile.habits.session_is_run.then(|| session.value.clone())
+        })
+    }
+
+    fn price_context(&self, raw: &RawAttributes<'a>, response: &Response<'a>) -> Vec<(&'static str, Cow<'a, str>)> {
+        let gathered = &*self.gathered;
+        let mut context = Vec::new();
+        // `auto` asks for what the response then names.
+        let requested = gathered.words(Field::RequestServiceTier).filter(|tier| tier != "auto");
+        let tier = gathered
+            .words(Field::ServiceTier)
+            .or(raw.service_tier.map(Cow::Borrowed))
+            .or(response.service_tier.map(Cow::Borrowed))
+            .or(self.metadata_tier())
+            .or(requested);
+        let batch = gathered.value(Field::Batch).and_then(boolean) == Some(true) || tier.as_deref() == Some("batch");
+        if batch {
+            context.push(("processing", Cow::Borrowed("batch")));
+        }
+        if let Some(tier) = tier.filter(|tier| tier != "batch") {
+            context.push(("service_tier", tier));
+        }
+        if let Some(speed) = gathered.words(Field::Speed) {
+            context.push(("speed", speed));
+        }
+        if let Some(geo) = gathered.words(Field::InferenceGeo) {
+            context.push(("inference_geo", geo));
+        }
+        if let Some(region) = gathered.words(Field::CloudRegion) {
+            context.push(("region", region));
+        }
+        context
+    }
+
+    /// The service tier that the AI SDK hides in its provider metadata.
+    fn metadata_tier(&self) -> Option<Cow<'a, str>> {
+        let mut tier = None;
+        let text = self.gathered.text(Field::ProviderMetadata)?;
+        let _ = scan(text, |path, scalar| {
+            if let (["openai" | "azure", "serviceTier"] | [_, "usage", "service_tier"], Scalar::Text(word)) = (path, scalar) {
+                tier.get_or_insert(word);
+            }
+        });
+        tier.map(Cow::Borrowed)
+    }
+
+    fn cost(&self, record: &mut Recognised<'a>) -> Option<ReportedCost> {
+        let gathered = &*self.gathered;
+        let charge = self.profile.cost;
+        let (amount, kind) = if let Some(value) = gathered.value(Field::CostCharge) {
+            (cost::amount(value), charge)
+        } else if let Some(value) = gathered.value(Field::CostAmount) {
+            if gathered
+                .text(Field::CostCurrency)
+                .is_some_and(|currency| !currency.eq_ignore_ascii_case("USD"))
+            {
+                record.flags.set(Flag::ForeignCost);
+                return None;
+            }
+            (cost::amount(value), charge)
+        } else if let Some(Value::Int(micros)) = gathered
+            .value(Field::CostMicros)
+            .filter(|_| !gathered.has(Field::CostEstimate))
+        {
+            (cost::decimal(&format!("{micros}e-6")), CostKind::Estimate)
+        } else if let Some(value) = gathered.value(Field::CostEstimate) {
+            (cost::amount(value), CostKind::Estimate)
+        } else if let Some(text) = gathered.text(Field::CostJson) {
+            (cost_object(text), CostKind::Estimate)
+        } else {
+            (cost::amount(gathered.value(Field::CostAggregate)?), CostKind::Aggregate)
+        };
+        let kind = if record.role.is_leaf() { kind } else { CostKind::Aggregate };
+        match amount {
+            // Libraries without a price write zero; so does a gateway for a call without usage.
+            Ok(0) if kind != CostKind::Charge || record.reported.input.unwrap_or(0) == 0 => {
+                record.flags.set(Flag::ZeroCost);
+                None
+            }
+            Ok(usd_e12) => Some(ReportedCost { usd_e12, kind }),
+            Err(NotACount::Absent) => None,
+            Err(NotACount::Invalid) => {
+                record.flags.set(Flag::InvalidCost);
+                None
+            }
+        }
+    }
+
+    fn tags(&self) -> Vec<(&'a str, Cow<'a, str>)> {
+        let mut tags: Vec<(&'a str, Cow<'a, str>)> = Vec::new();
+        for index in &self.gathered.kept {
+            let attribute = self.gathered.attribute(*index);
+            let value = match &attribute.value {
+                Value::Double(number) => Some(Cow::Owned(number.to_string())),
+                Value::Array(list) => {
+                    let items: Vec<_> = list.iter().take(64).filter_map(|item| words(&item)).collect();
+                    Some(Cow::Owned(items.join(",")))
+                }
+                other => words(other),
+            };
+            if let Some(value) = value {
+                tags.push((attribute.key, value));
+            }
+        }
+        tags.sort_by(|a, b| a.0.cmp(b.0));
+        // Later duplicates win.
+        tags.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+        tags
+    }
+}
+
+/// `{total}` of a cost object, or the sum of its parts where it has no total.
+fn cost_object(text: &str) -> Result<i128, NotACount> {
+    let mut total = None;
+    let mut parts: Result<i128, NotACount> = Err(NotACount::Absent);
+    let read = scan(text, |path, scalar| {
+        let ([name], Scalar::Number(number)) = (path, scalar) else {
+            return;
+        };
+        let amount = cost::decimal(number);
+        if matches!(*name, "total" | "total_cost") {
+            total = Some(amount);
+        } else {
+            parts = match (parts, amount) {
+                (Err(NotACount::Absent), amount) => amount,
+                (Ok(sum), Ok(amount)) => sum.checked_add(amount).ok_or(NotACount::Invalid),
+                (Ok(sum), Err(NotACount::Absent)) => Ok(sum),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+        }
+    });
+    match read {
+        Ok(()) => total.unwrap_or(parts),
+        Err(_) => Err(NotACount::Invalid),
+    }
+}
+
+/// `OpenAI._prepare_chat_with_tools`: the method after the last dot is private.
+fn is_private_method(name: &str) -> bool {
+    name.rsplit('.').next().is_some_and(|method| method.starts_with('_'))
+}
+
+fn boolean(value: &Value<'_>) -> Option<bool> {
+    match value {
+        Value::Bool(bit) => Some(*bit),
+        Value::Text(text) if text.eq_ignore_ascii_case("true") => Some(true),
+        Value::Text(text) if text.eq_ignore_ascii_case("false") => Some(false),
+        _ => None,
+    }
+}
+
+/// Finish reasons from an array, a JSON array as text, or one or more words separated by commas.
+fn finish_reasons<'a>(value: &Value<'a>) -> Vec<Cow<'a, str>> {
+    const MOST: usize = 16;
+    match value {
+        Value::Array(list) => list.iter().take(MOST).filter_map(|item| words(&item)).collect(),
+        Value::Text(text) if text.starts_with('[') => {
+            let mut reasons = Vec::new();
+            let _ = scan(text, |_, scalar| {
+                if let (Scalar::Text(word), true) = (scalar, reasons.len() < MOST) {
+                    reasons.push(Cow::Borrowed(word));
+                }
+            });
+            reasons
+        }
+        Value::Text(text) if text.len() <= 256 => text
+            .trim_matches('"')
+            .split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .take(MOST)
+            .map(Cow::Borrowed)
+            .collect(),
+        _ => Vec::new(),
+    }
+}
