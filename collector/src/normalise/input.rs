@@ -1,9 +1,9 @@
 //! Rule N3 and the input side of N5: does the input include cached tokens, and what is left when they are taken off.
 
 use crate::recognise::profile::{CacheSplit, InputMode, Profile};
-use crate::recognise::{Flag, Flags, Role};
 use crate::recognise::provider::counts_cache_beside;
 use crate::recognise::reported::{Proof, Reported};
+use crate::recognise::{Flag, Flags, Role};
 
 /// The input, divided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -93,24 +93,39 @@ pub(super) fn divide(reported: &Reported, about: About<'_>, flags: &mut Flags) -
         // No reading fits: the total stands undivided.
         None => {
             flags.set(Flag::Inconsistent);
-            Input { uncached: Some(total), full: Some(total), inconsistent: true, ..Input::default() }
+            Input {
+                uncached: Some(total),
+                full: Some(total),
+                inconsistent: true,
+                ..Input::default()
+            }
         }
     }
 }
 
 /// An explicit count of uncached input needs no mode (rule N3a).
 fn explicit(reported: &Reported) -> Option<i64> {
-    reported.uncached.or_else(|| reported.input.filter(|_| reported.proof == Some(Proof::Disjoint)))
+    reported
+        .uncached
+        .or_else(|| reported.input.filter(|_| reported.proof == Some(Proof::Disjoint)))
 }
 
 fn stated(input: Input, uncached: i64, cached: i128, parts: Parts, reported: &Reported, flags: &mut Flags) -> Input {
     let disjoint = reported.proof == Some(Proof::Disjoint);
     // Audio and images are parts of the uncached count, but where every key is a bucket of its own.
     let modal = i128::from(parts.audio.unwrap_or(0)) + i128::from(parts.image.unwrap_or(0));
-    let text = if disjoint { i128::from(uncached) } else { i128::from(uncached) - modal };
+    let text = if disjoint {
+        i128::from(uncached)
+    } else {
+        i128::from(uncached) - modal
+    };
     let tool = i128::from(reported.tool_prompt.unwrap_or(0));
     let full = i128::from(uncached) + cached + tool + if disjoint { modal } else { 0 };
-    if !disjoint && reported.input.is_some_and(|total| i128::from(total) != full && total != uncached) {
+    if !disjoint
+        && reported
+            .input
+            .is_some_and(|total| i128::from(total) != full && total != uncached)
+    {
         flags.set(Flag::ProfileConflict);
     }
     match (count(text + tool), count(full)) {
@@ -124,7 +139,12 @@ fn stated(input: Input, uncached: i64, cached: i128, parts: Parts, reported: &Re
         },
         _ => {
             flags.set(Flag::Inconsistent);
-            Input { uncached: Some(uncached), full: Some(uncached), inconsistent: true, ..Input::default() }
+            Input {
+                uncached: Some(uncached),
+                full: Some(uncached),
+                inconsistent: true,
+                ..Input::default()
+            }
         }
     }
 }
@@ -138,7 +158,10 @@ fn split_is_known(reported: &Reported, about: About<'_>) -> bool {
         _ => false,
     } || reported.proof == Some(Proof::Exclusive);
     // Only text generation has a prompt cache.
-    says_something || beside || about.profile.split == CacheSplit::Reported || !matches!(about.role, Role::Llm) && about.role.is_leaf()
+    says_something
+        || beside
+        || about.profile.split == CacheSplit::Reported
+        || !matches!(about.role, Role::Llm) && about.role.is_leaf()
 }
 
 /// Whether the input includes the cached tokens, and whether that is only assumed.
@@ -152,7 +175,11 @@ fn mode(reported: &Reported, total: i64, cached: i128, about: About<'_>, flags: 
         InputMode::TotalTells => {
             let plain = sum(&[Some(total), reported.output]);
             let beside = reported.total.is_some() && plain.is_some() && reported.total.map(i128::from) != plain;
-            Some(if beside && counts_cache_beside(about.provider, about.model) { Mode::Exclusive } else { Mode::Inclusive })
+            Some(if beside && counts_cache_beside(about.provider, about.model) {
+                Mode::Exclusive
+            } else {
+                Mode::Inclusive
+            })
         }
     };
     let more_than_input = cached > i128::from(total);
@@ -186,7 +213,7 @@ fn writes(reported: &Reported, flags: &mut Flags) -> Writes {
     let (five, hour) = (reported.cache_write_5m, reported.cache_write_1h);
     let parts = match (five, hour) {
         (None, None) => None,
-        (five, hour) => five.unwrap_or(0).checked_add(hour.unwrap_or(0)),
+        (five, hour) => five.unwrap_or(0i64).checked_add(hour.unwrap_or(0)),
     };
     let (total, five_minutes) = match (reported.cache_write, parts) {
         (None, None) => (None, None),
@@ -209,7 +236,11 @@ fn writes(reported: &Reported, flags: &mut Flags) -> Writes {
             (Some(total), Some(five.unwrap_or(0) + rest))
         }
     };
-    Writes { total, five_minutes, one_hour: hour }
+    Writes {
+        total,
+        five_minutes,
+        one_hour: hour,
+    }
 }
 
 /// Audio and images in the input, net of what of them came from the cache.
@@ -253,7 +284,12 @@ fn solve(total: i64, cached: i128, mode: Mode, parts: Parts, reported: &Reported
         Mode::Exclusive => (i128::from(total), i128::from(total) + cached + tool),
     };
     let text = inside - i128::from(parts.audio.unwrap_or(0)) - i128::from(parts.image.unwrap_or(0));
-    let mut solved = Solved { uncached: 0, audio: parts.audio, cached_audio: parts.cached_audio, full: count(full)? };
+    let mut solved = Solved {
+        uncached: 0,
+        audio: parts.audio,
+        cached_audio: parts.cached_audio,
+        full: count(full)?,
+    };
     if text < 0 {
         // Some of the audio came from the cache without being told: the least that fits.
         let overlap = count(-text)?;

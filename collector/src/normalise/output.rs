@@ -23,7 +23,12 @@ pub(super) struct Output {
 pub(super) fn divide(reported: &Reported, full_input: Option<i64>, about: About<'_>, flags: &mut Flags) -> Output {
     let (audio, image) = (reported.output_audio, reported.output_image);
     let Some(output) = reported.output else {
-        return Output { reasoning: reported.reasoning, audio, image, ..Output::default() };
+        return Output {
+            reasoning: reported.reasoning,
+            audio,
+            image,
+            ..Output::default()
+        };
     };
     let plain = full_input.map(|input| i128::from(input) + i128::from(output));
     let total = reported.total.map(i128::from);
@@ -71,11 +76,24 @@ pub(super) fn divide(reported: &Reported, full_input: Option<i64>, about: About<
             if turn > 0 {
                 flags.set(Flag::ProfileConflict);
             }
-            Output { text: Some(text), reasoning, audio, image, full: Some(full), inferred, inconsistent: false }
+            Output {
+                text: Some(text),
+                reasoning,
+                audio,
+                image,
+                full: Some(full),
+                inferred,
+                inconsistent: false,
+            }
         }
         None => {
             flags.set(Flag::Inconsistent);
-            Output { text: Some(output), full: Some(output), inconsistent: true, ..Output::default() }
+            Output {
+                text: Some(output),
+                full: Some(output),
+                inconsistent: true,
+                ..Output::default()
+            }
         }
     }
 }

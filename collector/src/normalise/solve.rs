@@ -63,11 +63,16 @@ pub fn normalise(mut record: Recognised<'_>) -> Normalised<'_> {
     });
     record.flags = flags;
     let missing = record.role.is_leaf().then_some(UsageStatus::Missing);
-    let (buckets, usage, usage_status) =
-        solved.map_or((Buckets::default(), UsageCounts::default(), missing), |(buckets, usage, status)| {
-            (buckets, usage, Some(status))
-        });
-    Normalised { record, buckets, usage, usage_status }
+    let (buckets, usage, usage_status) = solved.map_or(
+        (Buckets::default(), UsageCounts::default(), missing),
+        |(buckets, usage, status)| (buckets, usage, Some(status)),
+    );
+    Normalised {
+        record,
+        buckets,
+        usage,
+        usage_status,
+    }
 }
 
 /// Whether there is usage to work on. Zeros everywhere are placeholders of emitters that saw no usage: no call reads

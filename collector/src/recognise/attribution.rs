@@ -197,7 +197,11 @@ impl Dimension {
                 "traceloop.prompt.version_hash",
                 "llm.prompt_template.version",
             ],
-            Dimension::Environment => &["deployment.environment.name", "deployment.environment", "langfuse.environment"],
+            Dimension::Environment => &[
+                "deployment.environment.name",
+                "deployment.environment",
+                "langfuse.environment",
+            ],
         }
     }
 
@@ -205,13 +209,29 @@ impl Dimension {
     fn metadata_names(self) -> &'static [&'static str] {
         match self {
             Dimension::Customer => &[
-                "customer_id", "customerId", "customer", "tenant_id", "tenantId", "tenant", "org_id", "orgId", "organization_id",
-                "organizationId", "account_id", "accountId", "team_id",
+                "customer_id",
+                "customerId",
+                "customer",
+                "tenant_id",
+                "tenantId",
+                "tenant",
+                "org_id",
+                "orgId",
+                "organization_id",
+                "organizationId",
+                "account_id",
+                "accountId",
+                "team_id",
             ],
             Dimension::User => &["user_id", "userId", "user"],
-            Dimension::Conversation => {
-                &["session_id", "sessionId", "conversation_id", "conversationId", "thread_id", "threadId"]
-            }
+            Dimension::Conversation => &[
+                "session_id",
+                "sessionId",
+                "conversation_id",
+                "conversationId",
+                "thread_id",
+                "threadId",
+            ],
             Dimension::Feature => &["feature", "feature_name", "featureName"],
             Dimension::Task => &["task_id", "taskId", "job_id", "jobId"],
             Dimension::Agent => &["lc_agent_name", "agent_name", "agentName"],
@@ -306,7 +326,9 @@ impl<'a> Attribution<'a> {
 
     /// All dimensions that have a value, in the order of the columns.
     pub fn iter(&self) -> impl Iterator<Item = (Dimension, &Attributed<'a>)> {
-        Dimension::ALL.into_iter().filter_map(|dimension| Some((dimension, self.get(dimension)?)))
+        Dimension::ALL
+            .into_iter()
+            .filter_map(|dimension| Some((dimension, self.get(dimension)?)))
     }
 
     fn set(&mut self, dimension: Dimension, value: Cow<'a, str>, source: Source<'a>) {
@@ -358,9 +380,17 @@ fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribut
             _ => return,
         };
         for dimension in Dimension::ALL {
-            let Some(rank) = dimension.metadata_names().iter().position(|known| known == name) else { continue };
+            let Some(rank) = dimension.metadata_names().iter().position(|known| known == name) else {
+                continue;
+            };
             let at = dimension as usize;
-            let own = matches!(&attribution.0[at], Some(Attributed { source: Source::Attribute(_), .. }));
+            let own = matches!(
+                &attribution.0[at],
+                Some(Attributed {
+                    source: Source::Attribute(_),
+                    ..
+                })
+            );
             if !own && rank < best[at] {
                 best[at] = rank;
                 attribution.set(dimension, Cow::Borrowed(value), Source::Metadata { attribute, name });

@@ -64,7 +64,9 @@ fn read(text: &str) -> Option<i128> {
     }
     let round_up = first_dropped > 5 || first_dropped == 5 && (!rest_is_zero || amount % 2 == 1);
     // Far beyond any bill, and beyond the column.
-    amount.checked_add(i128::from(round_up)).filter(|amount| *amount < 10i128.pow(30))
+    amount
+        .checked_add(i128::from(round_up))
+        .filter(|amount| *amount < 10i128.pow(30))
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ pub(super) fn failure<'a>(gathered: &Gathered<'_, 'a>, span: &Span<'a>, has_usag
     let failed = span.status_code == STATUS_ERROR
         || stated.is_some()
         || gathered.text(Field::StatusLevel) == Some("ERROR")
-        || matches!(gathered.value(Field::Success), Some(Value::Bool(false) | Value::Text("false")));
+        || matches!(
+            gathered.value(Field::Success),
+            Some(Value::Bool(false) | Value::Text("false"))
+        );
     if stated.is_some() {
         return (failed, stated);
     }
@@ -49,7 +52,11 @@ pub(super) fn first_token_ms(gathered: &Gathered<'_, '_>, profile: &Profile, sta
         .or_else(|| number(Field::TtftMillis))
         .or_else(|| {
             let server = number(Field::TtftServer)?;
-            Some(if profile.habits.server_ttft_in_ms { server } else { seconds(server) })
+            Some(if profile.habits.server_ttft_in_ms {
+                server
+            } else {
+                seconds(server)
+            })
         })
         .or_else(|| completion_start(gathered.words(Field::CompletionStart)?.as_ref(), start_unix_nano));
     found.filter(|millis| millis.is_finite() && *millis >= 0.0)

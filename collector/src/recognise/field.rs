@@ -73,10 +73,17 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     (Field::GenAiSystem, &["gen_ai.system"]),
     (Field::LlmProvider, &["llm.provider"]),
     (Field::LlmSystem, &["llm.system"]),
-    (Field::ModelProvider, &["ai.model.provider", "mlflow.llm.provider", "gen_ai.model.provider"]),
+    (
+        Field::ModelProvider,
+        &["ai.model.provider", "mlflow.llm.provider", "gen_ai.model.provider"],
+    ),
     (
         Field::LsProvider,
-        &["traceloop.association.properties.ls_provider", "langfuse.observation.metadata.ls_provider", "ls_provider"],
+        &[
+            "traceloop.association.properties.ls_provider",
+            "langfuse.observation.metadata.ls_provider",
+            "ls_provider",
+        ],
     ),
     (
         Field::RequestModel,
@@ -92,12 +99,23 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
         ],
     ),
     (Field::RoutedModel, &["litellm.provider.model"]),
-    (Field::ResponseModel, &["gen_ai.response.model", "llm.response.model_name", "ai.response.model"]),
+    (
+        Field::ResponseModel,
+        &["gen_ai.response.model", "llm.response.model_name", "ai.response.model"],
+    ),
     (Field::ResponseId, &["gen_ai.response.id", "ai.response.id"]),
     (Field::RunId, &["gen_ai.thread.run.id"]),
     (Field::ServerAddress, &["server.address"]),
     (Field::BaseUrl, &["gen_ai.openai.api_base", "url.full"]),
-    (Field::Streaming, &["gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming", "litellm.request.streaming"]),
+    (
+        Field::Streaming,
+        &[
+            "gen_ai.request.stream",
+            "gen_ai.is_streaming",
+            "llm.is_streaming",
+            "litellm.request.streaming",
+        ],
+    ),
     (
         Field::FinishReasons,
         &[
@@ -145,12 +163,22 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     ),
     (
         Field::RequestServiceTier,
-        &["openai.request.service_tier", "gen_ai.openai.request.service_tier", "gen_ai.request.service_tier"],
+        &[
+            "openai.request.service_tier",
+            "gen_ai.openai.request.service_tier",
+            "gen_ai.request.service_tier",
+        ],
     ),
-    (Field::InferenceGeo, &["anthropic.response.inference_geo", "gen_ai.response.inference_geo"]),
+    (
+        Field::InferenceGeo,
+        &["anthropic.response.inference_geo", "gen_ai.response.inference_geo"],
+    ),
     (Field::CloudRegion, &["aws.region", "gcp.vertex.location", "cloud.region"]),
     (Field::Batch, &["gen_ai.request.batch", "gen_ai.batch"]),
-    (Field::CacheHit, &["litellm.cache_hit", "gen_ai.cache.hit", "cf-aig-cache-hit"]),
+    (
+        Field::CacheHit,
+        &["litellm.cache_hit", "gen_ai.cache.hit", "cf-aig-cache-hit"],
+    ),
     (Field::PendingType, &["logfire.span_type"]),
     (Field::MimeType, &["output.mime_type"]),
     (
@@ -233,7 +261,13 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "gen_ai.usage.details.ephemeral_1h_input_tokens",
         ],
     ),
-    (Field::Uncached, &["ai.usage.inputTokenDetails.noCacheTokens", "gen_ai.usage.non_cached_input_tokens"]),
+    (
+        Field::Uncached,
+        &[
+            "ai.usage.inputTokenDetails.noCacheTokens",
+            "gen_ai.usage.non_cached_input_tokens",
+        ],
+    ),
     (
         Field::Reasoning,
         &[
@@ -272,25 +306,54 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "llm.token_count.completion_details.audio",
         ],
     ),
-    (Field::InputImage, &["gen_ai.usage.image.input_tokens", "gen_ai.usage.details.input_image_tokens"]),
-    (Field::OutputImage, &["gen_ai.usage.image.output_tokens", "gen_ai.usage.details.output_image_tokens"]),
+    (
+        Field::InputImage,
+        &["gen_ai.usage.image.input_tokens", "gen_ai.usage.details.input_image_tokens"],
+    ),
+    (
+        Field::OutputImage,
+        &["gen_ai.usage.image.output_tokens", "gen_ai.usage.details.output_image_tokens"],
+    ),
     (
         Field::CacheReadAudio,
-        &["gen_ai.usage.audio.cache_read.input_tokens", "gen_ai.usage.details.cache_audio_read_tokens"],
+        &[
+            "gen_ai.usage.audio.cache_read.input_tokens",
+            "gen_ai.usage.details.cache_audio_read_tokens",
+        ],
     ),
     (Field::CacheReadImage, &["gen_ai.usage.image.cache_read.input_tokens"]),
     (Field::ToolPrompt, &["gen_ai.usage.details.tool_use_prompt_tokens"]),
     (Field::Embedding, &["ai.usage.tokens"]),
     (
         Field::WebSearches,
-        &["gen_ai.usage.details.web_search_requests", "gen_ai.usage.web_searches", "anthropic.usage.server_tool_use.web_search_requests"],
+        &[
+            "gen_ai.usage.details.web_search_requests",
+            "gen_ai.usage.web_searches",
+            "anthropic.usage.server_tool_use.web_search_requests",
+        ],
     ),
-    (Field::RerankSearches, &["gen_ai.usage.search_units", "gen_ai.usage.rerank_searches"]),
-    (Field::AudioSeconds, &["gen_ai.usage.seconds", "gen_ai.usage.audio_seconds", "gen_ai.usage.durationSeconds"]),
+    (
+        Field::RerankSearches,
+        &["gen_ai.usage.search_units", "gen_ai.usage.rerank_searches"],
+    ),
+    (
+        Field::AudioSeconds,
+        &[
+            "gen_ai.usage.seconds",
+            "gen_ai.usage.audio_seconds",
+            "gen_ai.usage.durationSeconds",
+        ],
+    ),
     (Field::Pages, &["gen_ai.usage.pages", "gen_ai.usage.document_pages"]),
-    (Field::Characters, &["gen_ai.usage.characters", "gen_ai.usage.input_characters"]),
+    (
+        Field::Characters,
+        &["gen_ai.usage.characters", "gen_ai.usage.input_characters"],
+    ),
     (Field::RawUsage, &["gen_ai.usage.raw", "metadata.usage_object"]),
-    (Field::UsageDetails, &["langfuse.observation.usage_details", "mlflow.chat.tokenUsage"]),
+    (
+        Field::UsageDetails,
+        &["langfuse.observation.usage_details", "mlflow.chat.tokenUsage"],
+    ),
     (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
     (Field::InputDetails, &["gen_ai.usage.input_token_details"]),
     (Field::OutputDetails, &["gen_ai.usage.output_token_details"]),
@@ -315,7 +378,10 @@ pub(crate) const BARE_SPELLINGS: &[(Field, &[&str])] = &[
     (Field::Input, &["input_tokens", "input_token_count"]),
     (Field::Output, &["output_tokens", "output_token_count"]),
     (Field::Total, &["total_token_count"]),
-    (Field::CacheRead, &["cache_read_tokens", "cached_token_count", "cached_content_token_count"]),
+    (
+        Field::CacheRead,
+        &["cache_read_tokens", "cached_token_count", "cached_content_token_count"],
+    ),
     (Field::CacheWrite, &["cache_creation_tokens", "cache_write_token_count"]),
     (Field::CacheWrite5m, &["cache_creation_5m_tokens"]),
     (Field::CacheWrite1h, &["cache_creation_1h_tokens"]),
@@ -373,6 +439,8 @@ pub(crate) fn is_content(key: &str) -> bool {
         "request_data",
         "response_data",
     ];
-    matches!(key, "prompt" | "response" | "final_result" | "all_messages_events" | "events" | "gen_ai.prompt")
-        || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+    matches!(
+        key,
+        "prompt" | "response" | "final_result" | "all_messages_events" | "events" | "gen_ai.prompt"
+    ) || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
 }

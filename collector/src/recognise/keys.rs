@@ -62,7 +62,9 @@ impl Keys {
         for (dimension, spellings) in dimension_keys(config) {
             for (rank, spelling) in spellings.iter().enumerate() {
                 let of_key = keys.of(spelling);
-                of_key.dimension.get_or_insert((dimension, u8::try_from(rank).unwrap_or(u8::MAX)));
+                of_key
+                    .dimension
+                    .get_or_insert((dimension, u8::try_from(rank).unwrap_or(u8::MAX)));
             }
         }
         for key in &config.keep {

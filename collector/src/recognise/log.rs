@@ -22,10 +22,20 @@ pub(super) fn event<'a>(gathered: &Gathered<'_, 'a>, record: &LogRecord<'a>, rea
         .filter(|name| !name.is_empty())
         .or_else(|| gathered.text(Field::EventName))
         .or_else(|| record.body.as_text())?;
-    let call = |role| Some(Event { name, role, failed: false });
+    let call = |role| {
+        Some(Event {
+            name,
+            role,
+            failed: false,
+        })
+    };
     // Names as common as these mean something only under the product's own scope.
     let product = reading == Reading::WithBare;
-    let failure = Some(Event { name, role: Role::Llm, failed: true });
+    let failure = Some(Event {
+        name,
+        role: Role::Llm,
+        failed: true,
+    });
     match name {
         "gen_ai.client.inference.operation.details" => call(role_of(gathered)),
         "api_request" | "claude_code.api_request" if product => call(Role::Llm),

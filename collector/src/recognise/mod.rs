@@ -20,7 +20,7 @@ pub(crate) mod payload;
 pub mod profile;
 mod profiles;
 pub(crate) mod provider;
-mod reported;
+pub(crate) mod reported;
 mod role;
 mod scope;
 

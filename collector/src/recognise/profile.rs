@@ -281,7 +281,10 @@ mod tests {
 
     #[test]
     fn versions_compare_by_number() {
-        let range = Versions { from: "0.1.16", before: "1.3" };
+        let range = Versions {
+            from: "0.1.16",
+            before: "1.3",
+        };
         for (version, inside) in [
             ("0.1.16", true),
             ("0.1.9", false),

@@ -42,13 +42,72 @@ enum Folded {
 
 /// The convention's values stand first on each line, then the aliases that emitters send.
 const ALIASES: &[(&str, &[&str])] = &[
-    ("openai", &["openai.chat", "openai.responses", "openai.completion", "openai.embedding", "chatopenai"]),
+    (
+        "openai",
+        &[
+            "openai.chat",
+            "openai.responses",
+            "openai.completion",
+            "openai.embedding",
+            "chatopenai",
+        ],
+    ),
     ("anthropic", &["anthropic.messages", "claude", "chatanthropic"]),
-    ("aws.bedrock", &["bedrock", "amazon-bedrock", "amazon_bedrock", "aws", "aws.anthropic", "bedrock_converse", "aws_bedrock", "amazon", "bedrock_converse"]),
-    ("azure.ai.openai", &["az.ai.openai", "azure.openai", "azure", "azure_openai", "azure-openai", "azure-openai.chat", "azure.chat", "azure-openai.responses", "azure.responses"]),
+    (
+        "aws.bedrock",
+        &[
+            "bedrock",
+            "amazon-bedrock",
+            "amazon_bedrock",
+            "aws",
+            "aws.anthropic",
+            "bedrock_converse",
+            "aws_bedrock",
+            "amazon",
+            "bedrock_converse",
+        ],
+    ),
+    (
+        "azure.ai.openai",
+        &[
+            "az.ai.openai",
+            "azure.openai",
+            "azure",
+            "azure_openai",
+            "azure-openai",
+            "azure-openai.chat",
+            "azure.chat",
+            "azure-openai.responses",
+            "azure.responses",
+        ],
+    ),
     ("azure.ai.inference", &["az.ai.inference", "azure_ai", "azure.ai.foundry"]),
-    ("gcp.gemini", &["gemini", "google", "google-gla", "google.generative-ai", "google_genai", "google.gemini", "googleai", "google_ai_studio", "google.generative-ai.chat"]),
-    ("gcp.vertex_ai", &["vertex_ai", "google-vertex", "gcp.anthropic", "vertexai", "google_vertexai", "vertex", "google_anthropic_vertex"]),
+    (
+        "gcp.gemini",
+        &[
+            "gemini",
+            "google",
+            "google-gla",
+            "google.generative-ai",
+            "google_genai",
+            "google.gemini",
+            "googleai",
+            "google_ai_studio",
+            "google.generative-ai.chat",
+        ],
+    ),
+    (
+        "gcp.vertex_ai",
+        &[
+            "vertex_ai",
+            "google-vertex",
+            "gcp.anthropic",
+            "vertexai",
+            "google_vertexai",
+            "vertex",
+            "google_anthropic_vertex",
+        ],
+    ),
     ("gcp.gen_ai", &["gcp"]),
     ("cohere", &["cohere_chat", "cohere.chat"]),
     ("mistral_ai", &["mistral", "mistralai", "mistral.chat"]),
@@ -117,9 +176,10 @@ fn fold(name: &str) -> Folded {
     match name.split('.').collect::<Vec<_>>()[..] {
         ["google", "vertex", ..] => Folded::Known("gcp.vertex_ai"),
         // `<provider>.<model kind>` of the AI SDK.
-        [provider, "chat" | "completion" | "responses" | "embedding" | "messages" | "textEmbedding"] => {
-            known(provider).map_or(Folded::Unknown, Folded::Known)
-        }
+        [
+            provider,
+            "chat" | "completion" | "responses" | "embedding" | "messages" | "textEmbedding",
+        ] => known(provider).map_or(Folded::Unknown, Folded::Known),
         _ if name.is_empty() => Folded::NotAProvider,
         _ => Folded::Unknown,
     }
@@ -152,7 +212,10 @@ fn by_address(address: &str) -> Option<&'static str> {
     if address.contains("bedrock") && address.contains("amazonaws.com") {
         return Some("aws.bedrock");
     }
-    HOSTS.iter().find(|(host, _)| address.contains(host)).map(|(_, provider)| *provider)
+    HOSTS
+        .iter()
+        .find(|(host, _)| address.contains(host))
+        .map(|(_, provider)| *provider)
 }
 
 /// Names that only one provider gives. Open-weight models say nothing of who serves them.
@@ -162,7 +225,18 @@ fn by_model(model: &str) -> Option<&'static str> {
             return Some(provider);
         }
     }
-    let bedrock = ["anthropic.", "amazon.", "meta.llama", "cohere.command-", "mistral.", "ai21.", "us.", "eu.", "apac.", "global."];
+    let bedrock = [
+        "anthropic.",
+        "amazon.",
+        "meta.llama",
+        "cohere.command-",
+        "mistral.",
+        "ai21.",
+        "us.",
+        "eu.",
+        "apac.",
+        "global.",
+    ];
     if bedrock.iter().any(|prefix| model.starts_with(prefix)) && model.contains('.') && !model.starts_with("us.gpt") {
         return Some("aws.bedrock");
     }
@@ -188,7 +262,10 @@ fn by_model(model: &str) -> Option<&'static str> {
         ("deepseek-", "deepseek"),
         ("voyage-", "voyage"),
     ];
-    FAMILIES.iter().find(|(family, _)| model.starts_with(family)).map(|(_, provider)| *provider)
+    FAMILIES
+        .iter()
+        .find(|(family, _)| model.starts_with(family))
+        .map(|(_, provider)| *provider)
 }
 
 /// Whether raw counts of this provider hold cached tokens beside the input.
@@ -216,7 +293,12 @@ mod tests {
             (&["openai.chat"][..], None, &[][..], Some("openai")),
             (&["Anthropic"], None, &[], Some("anthropic")),
             (&["google.vertex.anthropic"], None, &[], Some("gcp.vertex_ai")),
-            (&["strands-agents"], None, &["us.anthropic.claude-sonnet-4-5-20250929-v1:0"], Some("aws.bedrock")),
+            (
+                &["strands-agents"],
+                None,
+                &["us.anthropic.claude-sonnet-4-5-20250929-v1:0"],
+                Some("aws.bedrock"),
+            ),
             (&["strands-agents"], None, &["gpt-4.1"], Some("openai")),
             (&["langchain", "openai"], None, &[], Some("openai")),
             (&["openrouter"], None, &["openai/gpt-4.1"], Some("openai")),

@@ -88,8 +88,12 @@ const LONGEST_RAW: usize = 8 << 10;
 pub(crate) fn raw_attributes<'a>(gathered: &Gathered<'_, 'a>) -> RawAttributes<'a> {
     let mut found = RawAttributes::default();
     for attribute in gathered.attributes() {
-        let Some(rest) = attribute.key.strip_prefix("llm.") else { continue };
-        let (Some((_, name)), Some(text)) = (rest.split_once('.'), attribute.value.as_text()) else { continue };
+        let Some(rest) = attribute.key.strip_prefix("llm.") else {
+            continue;
+        };
+        let (Some((_, name)), Some(text)) = (rest.split_once('.'), attribute.value.as_text()) else {
+            continue;
+        };
         match name {
             "usage" | "usageMetadata" => found.usage = Some((attribute.key, text)),
             "id" | "responseId" => found.id = Some(text),
@@ -114,12 +118,19 @@ pub(crate) fn read<'a>(
     let mut reported = attributes(gathered, profile, usage_raw, flags);
     if let Some((text, key)) = gathered.text_with_key(Field::UsageDetails) {
         // MLflow rewrites a provider's counts to its own meaning; Langfuse keeps them.
-        let origin = if key.starts_with("mlflow") { Origin::Emitter } else { Origin::Provider };
+        let origin = if key.starts_with("mlflow") {
+            Origin::Emitter
+        } else {
+            Origin::Provider
+        };
         let mut counts = RawCounts::default();
         note(scan(text, |path, scalar| counts.take(path, scalar, origin)), flags);
         adopt(&mut reported, &counts, flags);
     }
-    for (field, parent) in [(Field::InputDetails, "input_token_details"), (Field::OutputDetails, "output_token_details")] {
+    for (field, parent) in [
+        (Field::InputDetails, "input_token_details"),
+        (Field::OutputDetails, "output_token_details"),
+    ] {
         if let Some(text) = gathered.text(field) {
             let mut counts = RawCounts::default();
             note(
@@ -133,7 +144,13 @@ pub(crate) fn read<'a>(
             fill(&mut reported, &counts);
         }
     }
-    for (key, text) in [gathered.text_with_key(Field::RawUsage).map(|(text, key)| (key, text)), raw.usage].into_iter().flatten() {
+    for (key, text) in [
+        gathered.text_with_key(Field::RawUsage).map(|(text, key)| (key, text)),
+        raw.usage,
+    ]
+    .into_iter()
+    .flatten()
+    {
         let mut counts = RawCounts::default();
         note(scan(text, |path, scalar| counts.take(path, scalar, Origin::Provider)), flags);
         support(&mut reported, &counts, key, usage_raw, flags);
@@ -148,11 +165,14 @@ pub(crate) fn read<'a>(
             }),
             flags,
         );
-        let whole = RawCounts { output: None, ..counts };
-        support_parts(&mut reported, &whole, key, usage_raw);
+        support_parts(&mut reported, &counts, key, usage_raw);
     }
     if let (true, Some(entry)) = (response.usages > 0, gathered.entry(Field::OutputPayload)) {
-        let counts = if role.is_aggregate() { &response.usage } else { &response.first };
+        let counts = if role.is_aggregate() {
+            &response.usage
+        } else {
+            &response.first
+        };
         // A result's messages may be those of earlier turns: only a sum of the whole is an aggregate's usage.
         let whole = response.at_top || profile.habits.messages_carry_usage;
         if role.is_leaf() || whole && reported.input.is_none() && reported.output.is_none() {
@@ -218,7 +238,11 @@ fn attributes<'a>(
     for field in Field::ALL.iter().filter(|field| field.is_usage()) {
         let short = |value: &Value<'_>| value.as_text().is_none_or(|text| text.len() <= LONGEST_RAW);
         if let Some(entry) = gathered.entry(*field).filter(|entry| short(&entry.value)) {
-            usage_raw.push(UsageAttribute { key: entry.key, inner: None, value: entry.value });
+            usage_raw.push(UsageAttribute {
+                key: entry.key,
+                inner: None,
+                value: entry.value,
+            });
         }
     }
     reported
@@ -346,13 +370,19 @@ fn keep_raw<'a>(counts: &RawCounts, key: &'a str, usage_raw: &mut Vec<UsageAttri
         return;
     }
     for (name, count) in counts.named() {
-        usage_raw.push(UsageAttribute { key, inner: Some(name), value: Value::Int(count) });
+        usage_raw.push(UsageAttribute {
+            key,
+            inner: Some(name),
+            value: Value::Int(count),
+        });
     }
 }
 
 /// The response that an emitter recorded, where its usage or its id is of use.
 pub(crate) fn response<'a>(gathered: &Gathered<'_, 'a>, flags: &mut Flags) -> Response<'a> {
-    let Some(text) = gathered.text(Field::OutputPayload) else { return Response::default() };
+    let Some(text) = gathered.text(Field::OutputPayload) else {
+        return Response::default();
+    };
     // Content as such is text; only an object is a response.
     if !text.trim_start().starts_with('{') {
         return Response::default();

@@ -69,7 +69,12 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
         let mut gathered = Gathered::new(self.keys, span.attributes(), self.reading());
         let profile = profile::of_span(self.profile, span.name, &gathered);
         let (role, operation) = role::decide(profile, span.name, &gathered);
-        let mut reader = Reader { keys: self.keys, profile, gathered: &mut gathered, resource: &self.resource };
+        let mut reader = Reader {
+            keys: self.keys,
+            profile,
+            gathered: &mut gathered,
+            resource: &self.resource,
+        };
         let record = reader.span(span, role, operation);
         normalise(record)
     }
@@ -79,7 +84,12 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
         let mut gathered = Gathered::new(self.keys, record.attributes(), self.reading());
         let event = log::event(&gathered, record, self.reading())?;
         let profile = profile::of_span(self.profile, event.name, &gathered);
-        let mut reader = Reader { keys: self.keys, profile, gathered: &mut gathered, resource: &self.resource };
+        let mut reader = Reader {
+            keys: self.keys,
+            profile,
+            gathered: &mut gathered,
+            resource: &self.resource,
+        };
         Some(normalise(reader.log(event)))
     }
 
@@ -127,7 +137,9 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
                 record.role = Role::Step;
             }
         }
-        if record.streaming.is_none() && (span.name.ends_with(".doStream") || operation.is_some_and(|op| op.ends_with(".doStream"))) {
+        if record.streaming.is_none()
+            && (span.name.ends_with(".doStream") || operation.is_some_and(|op| op.ends_with(".doStream")))
+        {
             record.streaming = Some(true);
         }
         record
@@ -253,8 +265,15 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         } else {
             Response::default()
         };
-        record.reported =
-            reported::read(gathered, self.profile, role, raw, &response, &mut record.usage_raw, &mut record.flags);
+        record.reported = reported::read(
+            gathered,
+            self.profile,
+            role,
+            raw,
+            &response,
+            &mut record.usage_raw,
+            &mut record.flags,
+        );
         if record.reported.is_empty() && gathered.unknown_usage {
             record.flags.set(Flag::UnrecognisedUsage);
         }
@@ -291,7 +310,9 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             .words(Field::ResponseModel)
             .or(raw.model.map(Cow::Borrowed))
             .or(response.model.filter(|model| leaf && model.len() <= 256).map(Cow::Borrowed));
-        let Some(routed) = self.gathered.text(Field::RoutedModel) else { return answered };
+        let Some(routed) = self.gathered.text(Field::RoutedModel) else {
+            return answered;
+        };
         let bare = routed.rsplit_once('/').map_or(routed, |(_, model)| model);
         match answered {
             Some(answered) if answered.starts_with(bare) => Some(answered),
@@ -373,12 +394,18 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         let (amount, kind) = if let Some(value) = gathered.value(Field::CostCharge) {
             (cost::amount(value), charge)
         } else if let Some(value) = gathered.value(Field::CostAmount) {
-            if gathered.text(Field::CostCurrency).is_some_and(|currency| !currency.eq_ignore_ascii_case("USD")) {
+            if gathered
+                .text(Field::CostCurrency)
+                .is_some_and(|currency| !currency.eq_ignore_ascii_case("USD"))
+            {
                 record.flags.set(Flag::ForeignCost);
                 return None;
             }
             (cost::amount(value), charge)
-        } else if let Some(Value::Int(micros)) = gathered.value(Field::CostMicros).filter(|_| !gathered.has(Field::CostEstimate)) {
+        } else if let Some(Value::Int(micros)) = gathered
+            .value(Field::CostMicros)
+            .filter(|_| !gathered.has(Field::CostEstimate))
+        {
             (cost::decimal(&format!("{micros}e-6")), CostKind::Estimate)
         } else if let Some(value) = gathered.value(Field::CostEstimate) {
             (cost::amount(value), CostKind::Estimate)
@@ -437,7 +464,9 @@ fn cost_object(text: &str) -> Result<i128, NotACount> {
     let mut total = None;
     let mut parts: Result<i128, NotACount> = Err(NotACount::Absent);
     let read = scan(text, |path, scalar| {
-        let ([name], Scalar::Number(number)) = (path, scalar) else { return };
+        let ([name], Scalar::Number(number)) = (path, scalar) else {
+            return;
+        };
         let amount = cost::decimal(number);
         if matches!(*name, "total" | "total_cost") {
             total = Some(amount);

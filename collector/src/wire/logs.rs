@@ -5,19 +5,25 @@ use super::traces::{ResourceGroup, groups, push_attribute, validate};
 use super::value::{Attributes, KeyValue, Value};
 
 /// The `ResourceLogs` of a request body.
-pub(crate) fn resource_logs(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
+pub fn resource_logs(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
     groups(body)
 }
 
 /// One log record. `decode` reuses the buffer.
 #[derive(Debug)]
-pub(crate) struct LogRecord<'a> {
-    pub(crate) time_unix_nano: u64,
-    pub(crate) observed_time_unix_nano: u64,
-    pub(crate) event_name: &'a str,
-    pub(crate) body: Value<'a>,
-    pub(crate) trace_id: &'a [u8],
-    pub(crate) span_id: &'a [u8],
+pub struct LogRecord<'a> {
+    /// When it happened.
+    pub time_unix_nano: u64,
+    /// When it was seen.
+    pub observed_time_unix_nano: u64,
+    /// `event_name`.
+    pub event_name: &'a str,
+    /// `body`.
+    pub body: Value<'a>,
+    /// 16 bytes, when valid.
+    pub trace_id: &'a [u8],
+    /// 8 bytes, when valid.
+    pub span_id: &'a [u8],
     attributes: Vec<KeyValue<'a>>,
 }
 
@@ -36,7 +42,8 @@ impl Default for LogRecord<'_> {
 }
 
 impl<'a> LogRecord<'a> {
-    pub(crate) fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+    /// Reads a message into this value.
+    pub fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
         self.attributes.clear();
         (self.time_unix_nano, self.observed_time_unix_nano) = (0, 0);
         (self.event_name, self.body, self.trace_id, self.span_id) = ("", Value::Empty, &[], &[]);
@@ -58,11 +65,13 @@ impl<'a> LogRecord<'a> {
         Ok(())
     }
 
-    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+    /// The attributes.
+    pub fn attributes(&self) -> Attributes<'_, 'a> {
         Attributes(&self.attributes)
     }
 
-    pub(crate) fn validate(&self) -> Result<(), WireError> {
+    /// Walks every value.
+    pub fn validate(&self) -> Result<(), WireError> {
         self.body.validate(0)?;
         validate(&self.attributes)
     }

@@ -5,8 +5,10 @@
 //! that occur twice are merged, unknown fields are skipped. This module knows nothing of LLM calls.
 
 pub(crate) mod field;
-pub(crate) mod logs;
-pub(crate) mod traces;
+#[doc(hidden)]
+pub mod logs;
+#[doc(hidden)]
+pub mod traces;
 pub(crate) mod value;
 
 pub use field::WireError;

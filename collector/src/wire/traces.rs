@@ -4,7 +4,7 @@ use super::field::{Fields, WireError};
 use super::value::{Attributes, KeyValue};
 
 /// The `ResourceSpans` of a request body.
-pub(crate) fn resource_spans(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
+pub fn resource_spans(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
     groups(body)
 }
 
@@ -19,7 +19,7 @@ pub(super) fn groups(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'
 
 /// One resource with the scopes below it, still on the wire.
 #[derive(Debug)]
-pub(crate) struct ResourceGroup<'a> {
+pub struct ResourceGroup<'a> {
     resource: Vec<KeyValue<'a>>,
     scopes: Vec<&'a [u8]>,
 }
@@ -43,27 +43,32 @@ impl<'a> ResourceGroup<'a> {
         Ok(group)
     }
 
-    pub(crate) fn validate(&self) -> Result<(), WireError> {
+    /// Walks every value.
+    pub fn validate(&self) -> Result<(), WireError> {
         validate(&self.resource)
     }
 
-    pub(crate) fn resource(&self) -> Attributes<'_, 'a> {
+    /// The resource's attributes.
+    pub fn resource(&self) -> Attributes<'_, 'a> {
         Attributes(&self.resource)
     }
 
-    pub(crate) fn scopes(&self) -> impl Iterator<Item = Result<ScopeGroup<'a>, WireError>> {
+    /// The scopes, decoded one by one.
+    pub fn scopes(&self) -> impl Iterator<Item = Result<ScopeGroup<'a>, WireError>> {
         self.scopes.iter().map(|message| ScopeGroup::decode(message))
     }
 }
 
 /// One instrumentation scope with its records, still on the wire.
 #[derive(Debug)]
-pub(crate) struct ScopeGroup<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) version: &'a str,
+pub struct ScopeGroup<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The version.
+    pub version: &'a str,
     attributes: Vec<KeyValue<'a>>,
     /// `Span` or `LogRecord` messages.
-    pub(crate) records: Vec<&'a [u8]>,
+    pub records: Vec<&'a [u8]>,
 }
 
 impl<'a> ScopeGroup<'a> {
@@ -99,29 +104,37 @@ impl<'a> ScopeGroup<'a> {
         Ok(())
     }
 
-    #[expect(dead_code, reason = "scope attributes are validated; no emitter is told apart by them yet")]
-    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+    pub fn attributes(&self) -> Attributes<'_, 'a> {
         Attributes(&self.attributes)
     }
 }
 
 /// One span. `decode` reuses the buffers, so that a batch of spans costs two allocations and not two per span.
 #[derive(Debug, Default)]
-pub(crate) struct Span<'a> {
-    pub(crate) trace_id: &'a [u8],
-    pub(crate) span_id: &'a [u8],
-    pub(crate) parent_span_id: &'a [u8],
-    pub(crate) name: &'a str,
-    pub(crate) kind: i32,
-    pub(crate) start_unix_nano: u64,
-    pub(crate) end_unix_nano: u64,
-    pub(crate) status_code: i32,
+pub struct Span<'a> {
+    /// 16 bytes, when valid.
+    pub trace_id: &'a [u8],
+    /// 8 bytes, when valid.
+    pub span_id: &'a [u8],
+    /// 8 bytes, or none.
+    pub parent_span_id: &'a [u8],
+    /// The name.
+    pub name: &'a str,
+    /// `SpanKind`.
+    pub kind: i32,
+    /// Start.
+    pub start_unix_nano: u64,
+    /// End.
+    pub end_unix_nano: u64,
+    /// 0 unset, 1 ok, 2 error.
+    pub status_code: i32,
     attributes: Vec<KeyValue<'a>>,
     events: Vec<&'a [u8]>,
 }
 
 impl<'a> Span<'a> {
-    pub(crate) fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+    /// Reads a message into this value.
+    pub fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
         self.attributes.clear();
         self.events.clear();
         (self.trace_id, self.span_id, self.parent_span_id, self.name) = (&[], &[], &[], "");
@@ -157,16 +170,18 @@ impl<'a> Span<'a> {
         Ok(())
     }
 
-    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+    /// The attributes.
+    pub fn attributes(&self) -> Attributes<'_, 'a> {
         Attributes(&self.attributes)
     }
 
     /// The span's events, decoded one by one; ends early at a malformed one (never, after validation).
-    pub(crate) fn events(&self) -> impl Iterator<Item = Event<'a>> {
+    pub fn events(&self) -> impl Iterator<Item = Event<'a>> {
         self.events.iter().map_while(|message| Event::decode(message).ok())
     }
 
-    pub(crate) fn validate(&self) -> Result<(), WireError> {
+    /// Walks every value.
+    pub fn validate(&self) -> Result<(), WireError> {
         validate(&self.attributes)?;
         self.events
             .iter()
@@ -176,8 +191,9 @@ impl<'a> Span<'a> {
 
 /// One event of a span.
 #[derive(Debug)]
-pub(crate) struct Event<'a> {
-    pub(crate) name: &'a str,
+pub struct Event<'a> {
+    /// The name.
+    pub name: &'a str,
     attributes: Vec<KeyValue<'a>>,
 }
 
@@ -197,7 +213,8 @@ impl<'a> Event<'a> {
         Ok(event)
     }
 
-    pub(crate) fn attributes(&self) -> Attributes<'_, 'a> {
+    /// The attributes.
+    pub fn attributes(&self) -> Attributes<'_, 'a> {
         Attributes(&self.attributes)
     }
 }

@@ -91,8 +91,23 @@ fn usage_inside<'p, 'a>(path: &'p [&'a str]) -> Option<(&'a str, &'p [&'a str])>
     let allowed = path[..at].iter().all(|name| {
         matches!(
             *name,
-            "[]" | "generations" | "message" | "kwargs" | "response_metadata" | "llm_output" | "custom" | "response" | "meta"
-                | "_meta" | "replies" | "messages" | "last_message" | "data" | "llm" | "generator" | "output" | "raw"
+            "[]" | "generations"
+                | "message"
+                | "kwargs"
+                | "response_metadata"
+                | "llm_output"
+                | "custom"
+                | "response"
+                | "meta"
+                | "_meta"
+                | "replies"
+                | "messages"
+                | "last_message"
+                | "data"
+                | "llm"
+                | "generator"
+                | "output"
+                | "raw"
         )
     });
     allowed.then(|| (path[at], &path[at + 1..]))
@@ -130,6 +145,9 @@ mod tests {
         let text = r#"{"messages":[{"role":"user"},{"_meta":{"usage":{"prompt_tokens":5,"completion_tokens":1}}},
             {"_meta":{"usage":{"prompt_tokens":6,"completion_tokens":2}}}]}"#;
         let response = read(text).expect("well formed");
-        assert_eq!((response.usage.input, response.usage.output, response.usages), (Some(11), Some(3), 2));
+        assert_eq!(
+            (response.usage.input, response.usage.output, response.usages),
+            (Some(11), Some(3), 2)
+        );
     }
 }

@@ -175,7 +175,10 @@ mod tests {
         let json = read(r#"{"a": 1, "b": {"c": [2, {"d": null}], "e": "x"}, "f": true}"#);
         let python = read("{'a': 1, 'b': {'c': (2, {'d': None},), 'e': 'x'}, 'f': True}");
         assert_eq!(json, python);
-        assert_eq!(json.unwrap().join(" "), r#"a=Number("1") b.c.[]=Number("2") b.c.[].d=Null b.e=Text("x") f=True"#);
+        assert_eq!(
+            json.unwrap().join(" "),
+            r#"a=Number("1") b.c.[]=Number("2") b.c.[].d=Null b.e=Text("x") f=True"#
+        );
     }
 
     #[test]

@@ -51,7 +51,6 @@ pub(crate) struct RawCounts {
     pub(crate) rerank_searches: Option<i64>,
     pub(crate) shape: Shape,
     pub(crate) invalid: bool,
-    camel: bool,
     modality: Modality,
     long_lived: bool,
 }
@@ -108,11 +107,18 @@ impl RawCounts {
     fn slot(&mut self, parent: &str, leaf: &str, origin: Origin) -> Option<Slot> {
         let of_input = matches!(
             parent,
-            "prompt_tokens_details" | "input_tokens_details" | "input_token_details" | "inputTokenDetails" | "promptTokensDetails"
+            "prompt_tokens_details"
+                | "input_tokens_details"
+                | "input_token_details"
+                | "inputTokenDetails"
+                | "promptTokensDetails"
         );
         let of_output = matches!(
             parent,
-            "completion_tokens_details" | "output_tokens_details" | "output_token_details" | "outputTokenDetails"
+            "completion_tokens_details"
+                | "output_tokens_details"
+                | "output_token_details"
+                | "outputTokenDetails"
                 | "candidatesTokensDetails"
         );
         if of_input && leaf != "tokenCount" {
@@ -129,12 +135,13 @@ impl RawCounts {
             }
             "input_tokens" => Slot::Input,
             "inputTokens" if parent == "cacheDetails" => {
-                if self.long_lived { Slot::CacheWrite1h } else { Slot::CacheWrite5m }
+                if self.long_lived {
+                    Slot::CacheWrite1h
+                } else {
+                    Slot::CacheWrite5m
+                }
             }
-            "inputTokens" | "promptTokens" => {
-                self.camel = true;
-                Slot::Input
-            }
+            "inputTokens" | "promptTokens" => Slot::Input,
             "input" => {
                 self.shape = Shape::Disjoint;
                 Slot::Input
@@ -143,16 +150,28 @@ impl RawCounts {
                 self.shape = Shape::Disjoint;
                 Slot::Output
             }
-            "completion_tokens" | "output_tokens" | "outputTokens" | "completionTokens" | "candidatesTokenCount"
+            "completion_tokens"
+            | "output_tokens"
+            | "outputTokens"
+            | "completionTokens"
+            | "candidatesTokenCount"
             | "candidates_token_count" => Slot::Output,
             "total_tokens" | "totalTokens" | "totalTokenCount" | "total_token_count" | "total" => Slot::Total,
             "cached_tokens" if of_input => Slot::CacheRead,
-            "cached_tokens" | "cached_input_tokens" | "cached_prompt_tokens" | "prompt_cache_hit_tokens" | "cachedInputTokens" => {
+            "cached_tokens"
+            | "cached_input_tokens"
+            | "cached_prompt_tokens"
+            | "prompt_cache_hit_tokens"
+            | "cachedInputTokens" => {
                 self.shape = Shape::OpenAi;
                 Slot::CacheRead
             }
             "cachedContentTokenCount" | "cached_content_token_count" | "cachedContentTokens" => Slot::CacheRead,
-            "cache_read" | "cacheReadTokens" | "input_cached_tokens" | "input_cache_read" | "cachedPromptTokens"
+            "cache_read"
+            | "cacheReadTokens"
+            | "input_cached_tokens"
+            | "input_cache_read"
+            | "cachedPromptTokens"
             | "cache_read_tokens" => Slot::CacheRead,
             "cache_read_input_tokens" | "cacheReadInputTokens" => {
                 self.beside(origin);
@@ -162,12 +181,25 @@ impl RawCounts {
                 self.beside(origin);
                 Slot::CacheWrite
             }
-            "cache_write_tokens" | "cache_creation_tokens" | "cache_creation" | "cacheWriteTokens" | "input_cache_creation"
+            "cache_write_tokens"
+            | "cache_creation_tokens"
+            | "cache_creation"
+            | "cacheWriteTokens"
+            | "input_cache_creation"
             | "input_cache_write" => Slot::CacheWrite,
             "ephemeral_5m_input_tokens" | "input_cache_creation_5m" => Slot::CacheWrite5m,
-            "ephemeral_1h_input_tokens" | "input_cache_creation_1h" | "cache_creation_input_tokens_above_1hr" => Slot::CacheWrite1h,
-            "reasoning_tokens" | "reasoning" | "reasoningTokens" | "thinking_tokens" | "thoughtsTokenCount"
-            | "thoughts_token_count" | "thoughtsTokens" | "output_reasoning" | "output_reasoning_tokens" => Slot::Reasoning,
+            "ephemeral_1h_input_tokens" | "input_cache_creation_1h" | "cache_creation_input_tokens_above_1hr" => {
+                Slot::CacheWrite1h
+            }
+            "reasoning_tokens"
+            | "reasoning"
+            | "reasoningTokens"
+            | "thinking_tokens"
+            | "thoughtsTokenCount"
+            | "thoughts_token_count"
+            | "thoughtsTokens"
+            | "output_reasoning"
+            | "output_reasoning_tokens" => Slot::Reasoning,
             "toolUsePromptTokenCount" | "tool_use_prompt_token_count" => Slot::ToolPrompt,
             "audio_tokens" | "audio" | "audioTokens" if of_input => Slot::InputAudio,
             "audio_tokens" | "audio" | "audioTokens" if of_output => Slot::OutputAudio,
@@ -368,12 +400,24 @@ mod tests {
                 Shape::Gemini,
                 [Some(9), Some(4), Some(5), None],
             ),
-            (r#"{"input":86,"input_cached_tokens":1920,"output":300}"#, Shape::Disjoint, [Some(86), Some(300), Some(1920), None]),
-            ("{'cache_read': 2000, 'cache_creation': 300}", Shape::Unstated, [None, None, Some(2000), Some(300)]),
+            (
+                r#"{"input":86,"input_cached_tokens":1920,"output":300}"#,
+                Shape::Disjoint,
+                [Some(86), Some(300), Some(1920), None],
+            ),
+            (
+                "{'cache_read': 2000, 'cache_creation': 300}",
+                Shape::Unstated,
+                [None, None, Some(2000), Some(300)],
+            ),
         ] {
             let counts = read(text, Origin::Provider);
             assert_eq!(counts.shape, shape, "{text}");
-            assert_eq!([counts.input, counts.output, counts.cache_read, counts.cache_write], expected, "{text}");
+            assert_eq!(
+                [counts.input, counts.output, counts.cache_read, counts.cache_write],
+                expected,
+                "{text}"
+            );
         }
     }
 

@@ -28,7 +28,10 @@ const LOGFIRE: Profile = Profile {
     input: InputMode::Inclusive,
     output: OutputMode::Inside,
     split: CacheSplit::Reported,
-    habits: Habits { usage_follows: true, ..Habits::NONE },
+    habits: Habits {
+        usage_follows: true,
+        ..Habits::NONE
+    },
     cannot: "Usage of a stream whose response is never consumed",
     fix: "Consume the stream to its end; keep `gen_ai.usage.raw`",
     ..BASE
@@ -47,7 +50,10 @@ pub(super) const PROFILES: &[Profile] = &[
         fix: "Nothing to do",
         ..BASE
     },
-    Profile { scopes: &[Starts("logfire.")], ..LOGFIRE },
+    Profile {
+        scopes: &[Starts("logfire.")],
+        ..LOGFIRE
+    },
     Profile {
         id: "google_adk",
         emitter: "Google Agent Development Kit",
@@ -64,12 +70,18 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "strands",
         emitter: "AWS Strands Agents",
         scopes: &[Is("strands.telemetry.tracer"), Starts("strands.")],
-        markers: &[Marker::Is(Field::GenAiSystem, "strands-agents"), Marker::Is(Field::GenAiProvider, "strands-agents")],
+        markers: &[
+            Marker::Is(Field::GenAiSystem, "strands-agents"),
+            Marker::Is(Field::GenAiProvider, "strands-agents"),
+        ],
         names: &[(Is("execute_event_loop_cycle"), Role::Step)],
         input: InputMode::TotalTells,
         output: OutputMode::Raw,
         split: CacheSplit::Reported,
-        habits: Habits { server_ttft_in_ms: true, ..Habits::NONE },
+        habits: Habits {
+            server_ttft_in_ms: true,
+            ..Habits::NONE
+        },
         cannot: "Reasoning; the provider, which is taken from the model; an agent's span sums over its whole life",
         fix: "Set `gen_ai_use_latest_invocation_tokens`",
         ..BASE
@@ -87,11 +99,17 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "microsoft_extensions_ai",
         emitter: "Microsoft.Extensions.AI (.NET)",
-        scopes: &[Is("Experimental.Microsoft.Extensions.AI"), Starts("Experimental.Microsoft.Extensions.AI")],
+        scopes: &[
+            Is("Experimental.Microsoft.Extensions.AI"),
+            Starts("Experimental.Microsoft.Extensions.AI"),
+        ],
         names: &[(Starts("orchestrate_tools"), Role::Step)],
         input: InputMode::ExclusiveForAnthropic,
         output: OutputMode::Raw,
-        habits: Habits { usage_without_operation_is_step: true, ..Habits::NONE },
+        habits: Habits {
+            usage_without_operation_is_step: true,
+            ..Habits::NONE
+        },
         cannot: "Single calls, when `UseOpenTelemetry` stands outside the function invocation: one span then holds their sum",
         fix: "Put `UseOpenTelemetry` inside, next to the client",
         ..BASE
@@ -109,7 +127,12 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "azure_ai_agents",
         emitter: "Azure AI Agents and Projects",
-        scopes: &[Starts("azure.ai.agents"), Starts("azure.ai.projects"), Is("Azure.AI.Agents"), Starts("Azure.AI.")],
+        scopes: &[
+            Starts("azure.ai.agents"),
+            Starts("azure.ai.projects"),
+            Is("Azure.AI.Agents"),
+            Starts("Azure.AI."),
+        ],
         markers: &[Marker::Has(Field::RunId)],
         input: InputMode::Inclusive,
         output: OutputMode::Raw,
@@ -122,7 +145,10 @@ pub(super) const PROFILES: &[Profile] = &[
         emitter: "Spring AI 1",
         scopes: &[Starts("org.springframework.ai")],
         versions: Versions { from: "", before: "2" },
-        habits: Habits { cumulative: true, ..Habits::NONE },
+        habits: Habits {
+            cumulative: true,
+            ..Habits::NONE
+        },
         cannot: "Single calls of a tool loop: each later call repeats the usage of the earlier ones, which is taken off",
         fix: "Update to Spring AI 2",
         ..SPRING
@@ -139,7 +165,10 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         scopes: &[Starts("org.springframework.ai"), Starts("org.springframework.boot")],
         markers: &[Marker::KeyStarts("spring.ai."), Marker::Is(Field::GenAiSystem, "spring_ai")],
-        habits: Habits { cumulative: true, ..Habits::NONE },
+        habits: Habits {
+            cumulative: true,
+            ..Habits::NONE
+        },
         ..SPRING
     },
     Profile {

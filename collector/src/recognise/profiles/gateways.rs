@@ -9,7 +9,11 @@ use super::super::role::Role;
 const ENVOY: Profile = Profile {
     id: "envoy_ai_gateway",
     emitter: "Envoy AI Gateway, GenAI attributes",
-    scopes: &[Is("envoyproxy/ai-gateway"), Starts("envoyproxy/ai-gateway"), Starts("github.com/envoyproxy/ai-gateway")],
+    scopes: &[
+        Is("envoyproxy/ai-gateway"),
+        Starts("envoyproxy/ai-gateway"),
+        Starts("github.com/envoyproxy/ai-gateway"),
+    ],
     services: &[Is("ai-gateway"), Is("envoy-ai-gateway"), Is("ai-gateway-extproc")],
     input: InputMode::ExclusiveForAnthropic,
     output: OutputMode::Raw,
@@ -34,12 +38,18 @@ pub(super) const PROFILES: &[Profile] = &[
         emitter: "LiteLLM (SDK and proxy, both generations)",
         scopes: &[Is("litellm"), Starts("litellm.")],
         markers: &[Marker::Key("litellm.call_id"), Marker::Has(Field::RoutedModel)],
-        names: &[(Is("Received Proxy Server Request"), Role::Other), (Is("litellm_request"), Role::Llm)],
+        names: &[
+            (Is("Received Proxy Server Request"), Role::Other),
+            (Is("litellm_request"), Role::Llm),
+        ],
         input: InputMode::Inclusive,
         output: OutputMode::Inside,
         split: CacheSplit::Reported,
         cost: CostKind::Charge,
-        habits: Habits { raw_provider_keys: true, ..Habits::NONE },
+        habits: Habits {
+            raw_provider_keys: true,
+            ..Habits::NONE
+        },
         cannot: "Mocked responses, which look like calls; usage of a stream without `include_usage`, sent as zeros; the provider's response id for Anthropic",
         fix: "Ask for `include_usage`; keep mocks out of production",
         ..BASE

@@ -21,7 +21,10 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "openinference_anthropic_0",
         emitter: "openinference-instrumentation-anthropic before 0.1.16",
         scopes: &[Is("openinference.instrumentation.anthropic")],
-        versions: Versions { from: "", before: "0.1.16" },
+        versions: Versions {
+            from: "",
+            before: "0.1.16",
+        },
         input: InputMode::Exclusive,
         split: CacheSplit::Never,
         cannot: "Cached tokens of any kind",
@@ -32,7 +35,10 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "openinference_anthropic_0_1",
         emitter: "openinference-instrumentation-anthropic 0.1.16 to 0.1.x",
         scopes: &[Is("openinference.instrumentation.anthropic")],
-        versions: Versions { from: "0.1.16", before: "0.2" },
+        versions: Versions {
+            from: "0.1.16",
+            before: "0.2",
+        },
         // A streamed call reports the uncached input alone, without any cache count.
         split: CacheSplit::Unknown,
         cannot: "Cached tokens of streamed calls, whose input is then too small without a trace",
@@ -58,7 +64,10 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "openinference_haystack",
         emitter: "openinference-instrumentation-haystack",
         scopes: &[Is("openinference.instrumentation.haystack")],
-        habits: Habits { messages_carry_usage: true, ..Habits::NONE },
+        habits: Habits {
+            messages_carry_usage: true,
+            ..Habits::NONE
+        },
         cannot: "Single calls of an agent: its result holds their sum",
         fix: "Instrument the provider's SDK as well",
         ..OPENINFERENCE
@@ -67,7 +76,10 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "openinference_claude_agent_sdk",
         emitter: "openinference-instrumentation-claude-agent-sdk",
         scopes: &[Is("openinference.instrumentation.claude_agent_sdk")],
-        habits: Habits { session_is_run: true, ..Habits::NONE },
+        habits: Habits {
+            session_is_run: true,
+            ..Habits::NONE
+        },
         cannot: "Single calls: the agent's span holds their sum",
         fix: "Export Claude Code's logs: they are the complete record and replace the sum",
         ..OPENINFERENCE
@@ -75,7 +87,10 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "openinference_google",
         emitter: "openinference-instrumentation-google-genai, -google-adk",
-        scopes: &[Is("openinference.instrumentation.google_genai"), Is("openinference.instrumentation.google_adk")],
+        scopes: &[
+            Is("openinference.instrumentation.google_genai"),
+            Is("openinference.instrumentation.google_adk"),
+        ],
         ..OPENINFERENCE
     },
     Profile {
@@ -92,7 +107,10 @@ pub(super) const PROFILES: &[Profile] = &[
         emitter: "openinference-instrumentation-llama-index",
         scopes: &[Is("openinference.instrumentation.llama_index")],
         output: OutputMode::Raw,
-        habits: Habits { private_methods_are_steps: true, ..Habits::NONE },
+        habits: Habits {
+            private_methods_are_steps: true,
+            ..Habits::NONE
+        },
         cannot: "Response ids, so that a second instrumentation of the same call is matched by its numbers",
         fix: "Instrument either LlamaIndex or the provider's SDK",
         ..OPENINFERENCE
@@ -101,7 +119,10 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "openinference_langchain_0",
         emitter: "openinference-instrumentation-langchain before 0.1.60",
         scopes: &[Is("openinference.instrumentation.langchain")],
-        versions: Versions { from: "", before: "0.1.60" },
+        versions: Versions {
+            from: "",
+            before: "0.1.60",
+        },
         input: InputMode::ExclusiveForAnthropic,
         cannot: "Whether Anthropic's input includes cached tokens, where the numbers do not prove it",
         fix: "Update to the newest version",

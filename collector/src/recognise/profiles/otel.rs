@@ -97,7 +97,11 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "anthropic_sdk",
         emitter: "Anthropic SDK, native spans",
-        scopes: &[Is("com.anthropic.sdk.python"), Is("com.anthropic.sdk.typescript"), Starts("com.anthropic.sdk.")],
+        scopes: &[
+            Is("com.anthropic.sdk.python"),
+            Is("com.anthropic.sdk.typescript"),
+            Starts("com.anthropic.sdk."),
+        ],
         input: InputMode::Inclusive,
         output: OutputMode::Inside,
         split: CacheSplit::Reported,

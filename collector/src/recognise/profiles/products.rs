@@ -5,14 +5,21 @@ use super::super::profile::Pattern::{Is, Starts};
 use super::super::profile::{BASE, CacheSplit, Habits, InputMode, OutputMode, Profile};
 use super::super::role::Role;
 
-const BARE: Habits = Habits { bare_keys: true, session_is_run: true, ..Habits::NONE };
+const BARE: Habits = Habits {
+    bare_keys: true,
+    session_is_run: true,
+    ..Habits::NONE
+};
 
 pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "claude_code",
         emitter: "Claude Code (logs; spans are their duplicates)",
         scopes: &[Starts("com.anthropic.claude_code")],
-        names: &[(Is("claude_code.llm_request"), Role::Llm), (Is("claude_code.tool"), Role::Tool)],
+        names: &[
+            (Is("claude_code.llm_request"), Role::Llm),
+            (Is("claude_code.tool"), Role::Tool),
+        ],
         input: InputMode::Exclusive,
         output: OutputMode::Inside,
         split: CacheSplit::Reported,
@@ -29,7 +36,10 @@ pub(super) const PROFILES: &[Profile] = &[
         input: InputMode::Inclusive,
         output: OutputMode::Inside,
         split: CacheSplit::Reported,
-        habits: Habits { tool_count_is_total: true, ..BARE },
+        habits: Habits {
+            tool_count_is_total: true,
+            ..BARE
+        },
         cannot: "A cost per call: its own is per turn",
         fix: "Nothing to do",
         ..BASE

@@ -39,7 +39,10 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "traceloop_bedrock",
         emitter: "opentelemetry-instrumentation-bedrock (OpenLLMetry)",
-        scopes: &[Is("opentelemetry.instrumentation.bedrock"), Is("@traceloop/instrumentation-bedrock")],
+        scopes: &[
+            Is("opentelemetry.instrumentation.bedrock"),
+            Is("@traceloop/instrumentation-bedrock"),
+        ],
         input: InputMode::Exclusive,
         cannot: "Cached tokens of InvokeModel; cache writes by lifetime; its total leaves cached tokens out",
         fix: "Call Converse rather than InvokeModel",
@@ -48,14 +51,20 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "traceloop_llama_index",
         emitter: "opentelemetry-instrumentation-llamaindex (OpenLLMetry)",
-        scopes: &[Is("opentelemetry.instrumentation.llamaindex"), Is("@traceloop/instrumentation-llamaindex")],
+        scopes: &[
+            Is("opentelemetry.instrumentation.llamaindex"),
+            Is("@traceloop/instrumentation-llamaindex"),
+        ],
         input: InputMode::ExclusiveForAnthropic,
         ..TRACELOOP
     },
     Profile {
         id: "traceloop_langchain",
         emitter: "opentelemetry-instrumentation-langchain (OpenLLMetry)",
-        scopes: &[Is("opentelemetry.instrumentation.langchain"), Is("@traceloop/instrumentation-langchain")],
+        scopes: &[
+            Is("opentelemetry.instrumentation.langchain"),
+            Is("@traceloop/instrumentation-langchain"),
+        ],
         split: CacheSplit::Reported,
         cannot: "Anthropic's cache writes, which it reports as zero; several choices of one request multiply the input",
         fix: "Instrument the Anthropic SDK as well: its spans win",
@@ -78,7 +87,10 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "traceloop_openai",
         emitter: "opentelemetry-instrumentation-openai (OpenLLMetry)",
-        scopes: &[Starts("opentelemetry.instrumentation.openai"), Is("@traceloop/instrumentation-openai")],
+        scopes: &[
+            Starts("opentelemetry.instrumentation.openai"),
+            Is("@traceloop/instrumentation-openai"),
+        ],
         split: CacheSplit::Reported,
         cannot: "Usage of a stream without `stream_options.include_usage`; the JavaScript package estimates it unmarked",
         fix: "Ask for `include_usage`; switch `enrichTokens` off in JavaScript",
@@ -87,7 +99,10 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "traceloop_cohere",
         emitter: "opentelemetry-instrumentation-cohere (OpenLLMetry)",
-        scopes: &[Is("opentelemetry.instrumentation.cohere"), Is("@traceloop/instrumentation-cohere")],
+        scopes: &[
+            Is("opentelemetry.instrumentation.cohere"),
+            Is("@traceloop/instrumentation-cohere"),
+        ],
         split: CacheSplit::Reported,
         cannot: "Usage of embeddings",
         fix: "Nothing on the user's side",
