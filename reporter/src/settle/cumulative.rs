@@ -53,7 +53,11 @@ pub(super) fn resolve(case: &mut Case, pricer: &dyn Reprice) {
 
 fn is_cumulative_emitter(record: &Record) -> bool {
     let spring = |text: &Option<super::record::Text>| {
-        let bare = text.as_deref().unwrap_or_default().to_ascii_lowercase().replace(['.', '-', '_', ' '], "");
+        let bare = text
+            .as_deref()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .replace(['.', '-', '_', ' '], "");
         bare.contains("springai") || bare.contains("springframeworkai")
     };
     let below_2 = record.scope_version.as_deref().is_some_and(|version| {
