@@ -1,0 +1,316 @@
+//! Settling a lake: which rows to read again, and how the result gets into the tables.
+//!
+//! Incremental by component: rows in files added to `spans` since the last run, and everything that hangs together
+//! with them. `calls` carries the settled version of `spans` as an application transaction in the same commit as its
+//! rows, and is committed last: a run that dies in between is done again from the start and writes the same rows.
+//! Days without touched components keep their files.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray};
+use arrow::error::ArrowError;
+use chrono::NaiveDate;
+use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
+use marginlake_lake::{AppTransaction, DataFile, Lake, LakeError, LakeTable, Table};
+
+use super::cumulative::Reprice;
+use super::plan::{Plan, Touched, files_of, for_each};
+use super::previous::{Previous, Restatement};
+use super::record::Record;
+use super::rows::Rows;
+use super::{Settled, encode, settle_component};
+
+/// The application transaction of settle on `calls`: its version is the settled version of `spans`. The number grows
+/// with every change of a rule that moves a verdict, so that a new release settles everything again.
+const TRANSACTION: &str = "marginlake-settle-1";
+
+/// Settling failed. Nothing is half visible: `calls` has the rows of the last run that finished.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    /// A table could not be opened, read or written.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// Rows could not be read.
+    #[error("cannot read spans")]
+    Read(#[from] datafusion::error::DataFusionError),
+    /// Rows do not have the shape of the table.
+    #[error("rows of spans or calls cannot be understood")]
+    Rows(#[from] ArrowError),
+    /// Settle was asked for a day that is not on the calendar.
+    #[error("{from} is after {to}")]
+    Range {
+        /// First day asked for.
+        from: NaiveDate,
+        /// Last day asked for.
+        to: NaiveDate,
+    },
+}
+
+/// Which days to settle again whether or not they have new rows; both ends inclusive.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SettleOptions {
+    /// First day.
+    pub from: Option<NaiveDate>,
+    /// Last day.
+    pub to: Option<NaiveDate>,
+}
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SettleOutcome {
+    /// The version of `spans` that is settled now; `None` without `spans`.
+    pub spans_version: Option<i64>,
+    /// Components that were settled again.
+    pub components: usize,
+    /// Rows of `calls` written for them.
+    pub calls: usize,
+    /// Rows of `calls_excluded` written for them.
+    pub excluded: usize,
+    /// Rows of `restatements` written.
+    pub restatements: usize,
+    /// Days whose files were replaced.
+    pub days: usize,
+    /// Whether anything was committed.
+    pub committed: bool,
+}
+
+/// Settles what is new in `lake`. With nothing new, nothing is committed.
+pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> Result<SettleOutcome, SettleError> {
+    let calls = lake.ensure(Table::Calls).await?;
+    let excluded = lake.ensure(Table::CallsExcluded).await?;
+    let restatements = lake.ensure(Table::Restatements).await?;
+    let Some(spans) = lake.table(Table::Spans.name()).await? else {
+        return Ok(SettleOutcome::default());
+    };
+    let unchanged = SettleOutcome {
+        spans_version: Some(spans.version()),
+        ..Default::default()
+    };
+    let Some(touched) = touched(&spans, &calls, options).await? else {
+        return Ok(unchanged);
+    };
+    let mut plan = Plan::read(&spans, &touched).await?;
+    let days = plan.days();
+    let mut old_days = days.clone();
+    if matches!(touched, Touched::Everything) {
+        // Rows that nothing stands for any more go with their days.
+        old_days.extend(all_days(&calls)?.into_iter().chain(all_days(&excluded)?));
+    }
+    let mut previous = Previous::read(&calls, &old_days, &mut plan).await?;
+    let previous_excluded = Previous::read(&excluded, &old_days, &mut plan).await?;
+    let mut out = Out::new();
+    settle_touched(&spans, &days, &mut plan, pricer, |component, mut settled| {
+        out.restatements.extend(previous.reconcile(component, &mut settled.calls));
+        out.add(settled)
+    })
+    .await?;
+    let outcome = SettleOutcome {
+        components: plan.touched_components(),
+        calls: out.calls.count(),
+        excluded: out.excluded.count(),
+        restatements: out.restatements.len(),
+        days: old_days.len(),
+        committed: true,
+        ..unchanged
+    };
+    drop(plan);
+    let kept = (previous.kept, previous_excluded.kept);
+    write(
+        Tables {
+            calls,
+            excluded,
+            restatements,
+        },
+        out,
+        kept,
+        &old_days,
+        spans.version(),
+    )
+    .await?;
+    Ok(outcome)
+}
+
+/// The rows of the component that holds a trace, and the verdict over them. Empty where no record has the trace.
+pub async fn component_of_trace(
+    lake: &Lake,
+    trace_id: [u8; 16],
+    pricer: &dyn Reprice,
+) -> Result<(Vec<Record>, Settled), SettleError> {
+    let Some(spans) = lake.table(Table::Spans.name()).await? else {
+        return Ok(Default::default());
+    };
+    let mut plan = Plan::read(&spans, &Touched::Files(Vec::new())).await?;
+    let mut wanted: BTreeSet<u32> = BTreeSet::new();
+    for_each(spans.provider().await?, &["signal", "trace_id", "tenant"], |record| {
+        if record.trace_id == Some(trace_id) {
+            wanted.extend(plan.component(&record));
+        }
+        Ok(())
+    })
+    .await?;
+    if wanted.is_empty() {
+        return Ok(Default::default());
+    }
+    let mut records = Vec::new();
+    for_each(spans.provider().await?, &[], |record| {
+        if plan.component(&record).is_some_and(|component| wanted.contains(&component)) {
+            records.push(record);
+        }
+        Ok(())
+    })
+    .await?;
+    let settled = super::settle(records.clone(), pricer);
+    Ok((records, settled))
+}
+
+/// What has to be read again; `None` when nothing has.
+async fn touched(spans: &LakeTable, calls: &LakeTable, options: SettleOptions) -> Result<Option<Touched>, SettleError> {
+    if let (Some(from), Some(to)) = (options.from, options.to)
+        && from > to
+    {
+        return Err(SettleError::Range { from, to });
+    }
+    let Some(settled) = calls.transaction_version(TRANSACTION).await? else {
+        return Ok(Some(Touched::Everything));
+    };
+    let Some(mut files) = spans.files_added_since(settled).await? else {
+        return Ok(Some(Touched::Everything));
+    };
+    if options.from.is_some() || options.to.is_some() {
+        let asked = |file: &DataFile| {
+            file.date
+                .is_some_and(|date| options.from.is_none_or(|from| from <= date) && options.to.is_none_or(|to| date <= to))
+        };
+        files.extend(spans.files()?.into_iter().filter(asked));
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files.dedup();
+    }
+    Ok((!files.is_empty()).then_some(Touched::Files(files)))
+}
+
+/// Reads the rows of touched components and settles each as soon as its last row is there.
+async fn settle_touched(
+    spans: &LakeTable,
+    days: &BTreeSet<i32>,
+    plan: &mut Plan,
+    pricer: &dyn Reprice,
+    mut each: impl FnMut(u32, Settled) -> Result<(), SettleError>,
+) -> Result<(), SettleError> {
+    let files = files_of(spans, days)?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    let mut waiting: HashMap<u32, Vec<Record>> = HashMap::new();
+    for_each(spans.provider_of(&files).await?, &[], |record| {
+        let Some(component) = plan.touched(&record) else {
+            return Ok(());
+        };
+        let rows = waiting.entry(component).or_default();
+        rows.push(record);
+        if rows.len() == plan.rows(component) {
+            let mut settled = Settled::default();
+            let records = waiting.remove(&component).unwrap_or_default();
+            settle_component(records, pricer, &mut settled);
+            each(component, settled)?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn all_days(table: &LakeTable) -> Result<BTreeSet<i32>, SettleError> {
+    Ok(table
+        .files()?
+        .into_iter()
+        .filter_map(|file| file.date)
+        .map(marginlake_lake::days_since_epoch)
+        .collect())
+}
+
+/// The rows that a run has found.
+struct Out {
+    calls: Rows<super::Call>,
+    excluded: Rows<super::Excluded>,
+    restatements: Vec<Restatement>,
+}
+
+impl Out {
+    fn new() -> Out {
+        Out {
+            calls: Rows::new(encode::calls),
+            excluded: Rows::new(encode::excluded),
+            restatements: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, settled: Settled) -> Result<(), SettleError> {
+        for call in settled.calls {
+            self.calls.push(call.record.date, call)?;
+        }
+        for row in settled.excluded {
+            self.excluded.push(row.record.date, row)?;
+        }
+        Ok(())
+    }
+}
+
+struct Tables {
+    calls: LakeTable,
+    excluded: LakeTable,
+    restatements: LakeTable,
+}
+
+/// Commits, `calls` last: its transaction says that all of it is done.
+async fn write(
+    mut tables: Tables,
+    mut out: Out,
+    kept: (Vec<RecordBatch>, Vec<RecordBatch>),
+    days: &BTreeSet<i32>,
+    spans_version: i64,
+) -> Result<(), SettleError> {
+    let transaction = AppTransaction {
+        app_id: TRANSACTION.to_owned(),
+        version: spans_version,
+    };
+    let dates: BTreeSet<NaiveDate> = days.iter().filter_map(|day| date_of(*day)).collect();
+    if !out.restatements.is_empty() {
+        out.restatements.sort_unstable();
+        let batch = restatement_rows(&out.restatements, spans_version)?;
+        tables.restatements.append_once(&[batch], &transaction).await?;
+    }
+    let excluded: Vec<RecordBatch> = out.excluded.finish(kept.1, Table::CallsExcluded)?.into_values().collect();
+    tables
+        .excluded
+        .replace_dates(&dates, &excluded, std::slice::from_ref(&transaction))
+        .await?;
+    drop(excluded);
+    let calls: Vec<RecordBatch> = out.calls.finish(kept.0, Table::Calls)?.into_values().collect();
+    tables
+        .calls
+        .replace_dates(&dates, &calls, std::slice::from_ref(&transaction))
+        .await?;
+    Ok(())
+}
+
+fn date_of(day: i32) -> Option<NaiveDate> {
+    NaiveDate::from_epoch_days(day)
+}
+
+fn restatement_rows(rows: &[Restatement], spans_version: i64) -> Result<RecordBatch, ArrowError> {
+    let money = |value: fn(&Restatement) -> Option<i128>| {
+        let array: Decimal128Array = rows.iter().map(value).collect();
+        array.with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)
+    };
+    let run_id = format!("settle-{spans_version}");
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|_| run_id.as_str()))),
+        Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.date))),
+        Arc::new(StringArray::from_iter(rows.iter().map(|row| row.customer_id.as_deref()))),
+        Arc::new(StringArray::from_iter(rows.iter().map(|row| row.model.as_deref()))),
+        Arc::new(money(|row| row.before)?),
+        Arc::new(money(|row| row.after)?),
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.reason))),
+    ];
+    RecordBatch::try_new(Table::Restatements.schema(), columns)
+}

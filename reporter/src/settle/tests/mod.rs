@@ -1,0 +1,5 @@
+//! Settle as a whole: the cases of the billing rules, and what must hold for any input.
+
+mod dsl;
+mod properties;
+mod rules;
