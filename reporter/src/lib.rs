@@ -1,4 +1,5 @@
 //! Settles spans into billable calls, joins them with revenue and other costs, and computes margins.
 
+pub mod revenue;
 pub mod session;
 pub mod shell;
