@@ -201,13 +201,14 @@ fn date_time(text: &str) -> Result<i64, TimeError> {
         return Ok(zoned.timestamp_micros());
     }
     let text = text.strip_suffix(" UTC").unwrap_or(text);
-    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f"] {
-        let full_fields = text.len() >= 16 && text.as_bytes()[13] == b':';
-        if let (true, Ok(naive)) = (full_fields, NaiveDateTime::parse_from_str(text, format)) {
-            return Ok(naive.and_utc().timestamp_micros());
-        }
+    // Each field of the clock has two digits: `09:0` is a torn `09:05`.
+    let clock = text[10..].split('.').next().unwrap_or("");
+    if clock.len() != "T00:00".len() && clock.len() != "T00:00:00".len() {
+        return Err(TimeError::Unreadable);
     }
-    Err(TimeError::Unreadable)
+    let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f"];
+    let read = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
+    read.map(|naive| naive.and_utc().timestamp_micros()).ok_or(TimeError::Unreadable)
 }
 
 #[cfg(test)]
