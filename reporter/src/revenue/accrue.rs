@@ -31,13 +31,19 @@ mod tests {
         let moment = |text| Moment::parse(text, TimeFormat::Iso).unwrap();
         let period = Period::new(moment(start), Some(moment(end))).unwrap();
         let amount = Amount::parse_major(amount).unwrap();
-        accrue(amount, period).map(|(day, amount)| (day_text(day), amount.to_string())).collect()
+        accrue(amount, period)
+            .map(|(day, amount)| (day_text(day), amount.to_string()))
+            .collect()
     }
 
     #[test]
     fn the_last_day_takes_the_rest() {
         let days = days_of("100", "2026-01-01", "2026-01-04");
-        let expected = [("2026-01-01", "33.333333333333"), ("2026-01-02", "33.333333333333"), ("2026-01-03", "33.333333333334")];
+        let expected = [
+            ("2026-01-01", "33.333333333333"),
+            ("2026-01-02", "33.333333333333"),
+            ("2026-01-03", "33.333333333334"),
+        ];
         assert_eq!(days, expected.map(|(day, amount)| (day.to_owned(), amount.to_owned())));
     }
 
@@ -59,7 +65,10 @@ mod tests {
     #[test]
     fn daylight_saving_moves_no_day() {
         // Berlin's clock changes on 2026-03-29: the local month is 743 hours, and 31 UTC days all the same.
-        assert_eq!(days_of("31", "2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00").len(), 31);
+        assert_eq!(
+            days_of("31", "2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00").len(),
+            31
+        );
     }
 
     proptest! {

@@ -95,7 +95,16 @@ mod tests {
 
     #[test]
     fn exponents_are_those_of_iso_4217_and_of_stripe() {
-        for (code, iso, stripe) in [("usd", 2, 2), ("JPY", 0, 0), ("KWD", 3, 3), ("BHD", 3, 3), ("KRW", 0, 0), ("ISK", 0, 2), ("MGA", 2, 0), ("CLF", 4, 4)] {
+        for (code, iso, stripe) in [
+            ("usd", 2, 2),
+            ("JPY", 0, 0),
+            ("KWD", 3, 3),
+            ("BHD", 3, 3),
+            ("KRW", 0, 0),
+            ("ISK", 0, 2),
+            ("MGA", 2, 0),
+            ("CLF", 4, 4),
+        ] {
             let currency: Currency = code.parse().unwrap();
             assert_eq!((currency.exponent(), currency.stripe_exponent()), (iso, stripe), "{code}");
         }

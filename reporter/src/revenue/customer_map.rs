@@ -61,7 +61,9 @@ impl CustomerLadder {
 impl CustomerMap {
     /// Reads the mapping file. Two customers for one source id on one day are refused.
     pub fn read(path: &Path) -> Result<CustomerMap, RevenueError> {
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         CustomerMap::parse(&TextFile::new(&name, &read_bytes(path)?)?)
     }
 
@@ -69,9 +71,18 @@ impl CustomerMap {
         let mut map = CustomerMap::default();
         let refusals = std::cell::RefCell::new(Refusals::default());
         let on_header = |header: &Header| {
-            let Some(missing) = COLUMNS[..3].iter().find(|column| !header.has(column)) else { return Ok(()) };
+            let Some(missing) = COLUMNS[..3].iter().find(|column| !header.has(column)) else {
+                return Ok(());
+            };
             let reason = format!("is missing: a customer map has {}", COLUMNS.join(","));
-            Err(Refusal { file: file.name.clone(), line: 1, column: Some((*missing).to_owned()), value: None, reason }.into())
+            Err(Refusal {
+                file: file.name.clone(),
+                line: 1,
+                column: Some((*missing).to_owned()),
+                value: None,
+                reason,
+            }
+            .into())
         };
         let on_row = |row: Row<'_>| {
             if let Err(refusal) = map.take(&row) {
@@ -84,9 +95,15 @@ impl CustomerMap {
     }
 
     fn take(&mut self, row: &Row<'_>) -> Result<(), Refusal> {
-        let required = |column| row.text(column).map(str::to_owned).ok_or_else(|| row.refuse(column, "is empty: an id is required"));
+        let required = |column| {
+            row.text(column)
+                .map(str::to_owned)
+                .ok_or_else(|| row.refuse(column, "is empty: an id is required"))
+        };
         let source_customer_id = required("source_customer_id")?;
-        let day = |column| -> Result<Option<Day>, Refusal> { Ok(row.optional_moment(column, TimeFormat::Iso)?.map(|moment| moment.day())) };
+        let day = |column| -> Result<Option<Day>, Refusal> {
+            Ok(row.optional_moment(column, TimeFormat::Iso)?.map(|moment| moment.day()))
+        };
         let entry = Entry {
             customer_id: required("customer_id")?,
             source: row.text("source").filter(|source| *source != "*").map(str::to_owned),
@@ -94,11 +111,17 @@ impl CustomerMap {
             to: day("valid_to")?.unwrap_or(Day::MAX),
         };
         if entry.to <= entry.from {
-            return Err(row.refuse("valid_to", "is not after valid_from (the first day on which the entry no longer holds)"));
+            return Err(row.refuse(
+                "valid_to",
+                "is not after valid_from (the first day on which the entry no longer holds)",
+            ));
         }
         let entries = self.entries.entry(source_customer_id).or_default();
         let overlaps = |other: &Entry| entry.from < other.to && other.from < entry.to && entry.source == other.source;
-        if entries.iter().any(|other| overlaps(other) && other.customer_id != entry.customer_id) {
+        if entries
+            .iter()
+            .any(|other| overlaps(other) && other.customer_id != entry.customer_id)
+        {
             return Err(row.refuse("source_customer_id", "is mapped to two customers on the same day"));
         }
         entries.push(entry);
@@ -117,7 +140,9 @@ impl CustomerMap {
             None => Some(2),
         };
         let candidates = entries.iter().filter(valid).filter_map(|entry| Some((rank(entry)?, entry)));
-        candidates.min_by_key(|(rank, _)| *rank).map(|(_, entry)| entry.customer_id.as_str())
+        candidates
+            .min_by_key(|(rank, _)| *rank)
+            .map(|(_, entry)| entry.customer_id.as_str())
     }
 }
 
@@ -162,7 +187,10 @@ pub(crate) mod tests {
 
     #[test]
     fn the_ladder_ends_in_nobody() {
-        let ladder = CustomerLadder { map: map("mapped,stripe,cus_map,,\n").unwrap(), with_usage: ["acme", "cus_used"].map(str::to_owned).into() };
+        let ladder = CustomerLadder {
+            map: map("mapped,stripe,cus_map,,\n").unwrap(),
+            with_usage: ["acme", "cus_used"].map(str::to_owned).into(),
+        };
         for (source_id, external, expected) in [
             (Some("cus_map"), Some("acme"), Some("mapped")),
             (Some("cus_1"), Some("acme"), Some("acme")),
@@ -171,14 +199,21 @@ pub(crate) mod tests {
             (Some("cus_1"), None, Some("cus_1")),
             (None, None, None),
         ] {
-            assert_eq!(ladder.customer(&line(source_id, external), 20_000), expected, "{source_id:?} {external:?}");
+            assert_eq!(
+                ladder.customer(&line(source_id, external), 20_000),
+                expected,
+                "{source_id:?} {external:?}"
+            );
         }
     }
 
     #[test]
     fn a_customer_merged_in_march_moves_in_march() {
         let map = map("acme-old,,cus_1,,2026-03-01\nacme,,cus_1,2026-03-01,\n").unwrap();
-        let ladder = CustomerLadder { map, with_usage: HashSet::new() };
+        let ladder = CustomerLadder {
+            map,
+            with_usage: HashSet::new(),
+        };
         let line = line(Some("cus_1"), None);
         assert_eq!(ladder.customer(&line, day("2026-02-28")), Some("acme-old"));
         assert_eq!(ladder.customer(&line, day("2026-03-01")), Some("acme"));
@@ -187,8 +222,14 @@ pub(crate) mod tests {
     #[test]
     fn a_mapping_that_is_ambiguous_is_refused() {
         for (rows, message) in [
-            ("a,,cus_1,,\nb,,cus_1,2026-01-01,\n", "map.csv:3: column source_customer_id: \"cus_1\" is mapped to two customers on the same day"),
-            (",,cus_1,,\n", "map.csv:2: column customer_id: \"\" is empty: an id is required"),
+            (
+                "a,,cus_1,,\nb,,cus_1,2026-01-01,\n",
+                "map.csv:3: column source_customer_id: \"cus_1\" is mapped to two customers on the same day",
+            ),
+            (
+                ",,cus_1,,\n",
+                "map.csv:2: column customer_id: \"\" is empty: an id is required",
+            ),
             (
                 "a,,cus_1,2026-01-02,2026-01-01\n",
                 "map.csv:2: column valid_to: \"2026-01-01\" is not after valid_from (the first day on which the entry no longer holds)",

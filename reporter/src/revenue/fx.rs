@@ -23,7 +23,9 @@ pub struct Rates {
 impl Rates {
     /// Reads the file; a currency code that ISO does not know is refused, `N/A` and empty cells are days without rate.
     pub fn read(path: &Path) -> Result<Rates, RevenueError> {
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         Rates::parse(&TextFile::new(&name, &read_bytes(path)?)?)
     }
 
@@ -48,12 +50,20 @@ impl Rates {
     fn take(&mut self, row: &Row<'_>, columns: &[(String, Currency)]) -> Result<(), Refusal> {
         let day = row.moment("date", TimeFormat::Iso)?.day();
         for (column, currency) in columns {
-            let Some(text) = row.text(column).filter(|text| *text != "N/A") else { continue };
+            let Some(text) = row.text(column).filter(|text| *text != "N/A") else {
+                continue;
+            };
             let rate = Amount::parse_major(text).map_err(|error| row.refuse(column, error))?;
             if rate <= Amount::ZERO {
                 return Err(row.refuse(column, "is not a rate: units per euro are above zero"));
             }
-            if self.per_euro.entry(*currency).or_default().insert(day, rate).is_some_and(|earlier| earlier != rate) {
+            if self
+                .per_euro
+                .entry(*currency)
+                .or_default()
+                .insert(day, rate)
+                .is_some_and(|earlier| earlier != rate)
+            {
                 return Err(row.refuse(column, "is a second rate for the same day"));
             }
         }
@@ -80,12 +90,29 @@ impl Rates {
 }
 
 fn currencies(file: &str, header: &Header) -> Result<Vec<(String, Currency)>, Refusal> {
-    let refuse = |column: &str, reason: &str| Refusal { file: file.to_owned(), line: 1, column: Some(column.to_owned()), value: None, reason: reason.to_owned() };
+    let refuse = |column: &str, reason: &str| Refusal {
+        file: file.to_owned(),
+        line: 1,
+        column: Some(column.to_owned()),
+        value: None,
+        reason: reason.to_owned(),
+    };
     if !header.has("date") {
-        return Err(refuse("Date", "is missing: a rate file has Date and then a column a currency, in units per euro"));
+        return Err(refuse(
+            "Date",
+            "is missing: a rate file has Date and then a column a currency, in units per euro",
+        ));
     }
     let named = header.names().into_iter().filter(|name| *name != "date");
-    named.map(|name| Ok((name.to_owned(), name.parse().map_err(|_| refuse(&header.written(name), "is not an ISO 4217 currency code"))?))).collect()
+    named
+        .map(|name| {
+            Ok((
+                name.to_owned(),
+                name.parse()
+                    .map_err(|_| refuse(&header.written(name), "is not an ISO 4217 currency code"))?,
+            ))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -104,7 +131,9 @@ mod tests {
     fn convert(amount: &str, from: &str, to: &str, day: &str) -> Option<String> {
         let amount = Amount::parse_major(amount).unwrap();
         let day = Moment::parse(day, TimeFormat::Iso).unwrap().day();
-        rates().convert(amount, from.parse().unwrap(), to.parse().unwrap(), day).map(|amount| amount.to_string())
+        rates()
+            .convert(amount, from.parse().unwrap(), to.parse().unwrap(), day)
+            .map(|amount| amount.to_string())
     }
 
     #[test]
@@ -120,20 +149,41 @@ mod tests {
             ("5", "CHF", "CHF", "1999-01-01", Some("5")),
             ("1", "USD", "EUR", "2026-01-02", Some("0.925925925926")),
         ] {
-            assert_eq!(convert(amount, from, to, day).as_deref(), expected, "{amount} {from} in {to} on {day}");
+            assert_eq!(
+                convert(amount, from, to, day).as_deref(),
+                expected,
+                "{amount} {from} in {to} on {day}"
+            );
         }
     }
 
     #[test]
     fn a_rate_that_is_none_is_refused_with_its_place() {
         for (text, message) in [
-            ("Date,USD\n2026-01-02,0\n", "rates.csv:2: column USD: \"0\" is not a rate: units per euro are above zero"),
-            ("Date,USD\n2026-01-02,x\n", "rates.csv:2: column USD: \"x\" is not a decimal number"),
-            ("Date,DOLLARS\n", "rates.csv:1: column DOLLARS: is not an ISO 4217 currency code"),
-            ("Day,USD\n", "rates.csv:1: column Date: is missing: a rate file has Date and then a column a currency, in units per euro"),
-            ("Date,USD\n2026-01-02,1.1\n2026-01-02,1.2\n", "rates.csv:3: column USD: \"1.2\" is a second rate for the same day"),
+            (
+                "Date,USD\n2026-01-02,0\n",
+                "rates.csv:2: column USD: \"0\" is not a rate: units per euro are above zero",
+            ),
+            (
+                "Date,USD\n2026-01-02,x\n",
+                "rates.csv:2: column USD: \"x\" is not a decimal number",
+            ),
+            (
+                "Date,DOLLARS\n",
+                "rates.csv:1: column DOLLARS: is not an ISO 4217 currency code",
+            ),
+            (
+                "Day,USD\n",
+                "rates.csv:1: column Date: is missing: a rate file has Date and then a column a currency, in units per euro",
+            ),
+            (
+                "Date,USD\n2026-01-02,1.1\n2026-01-02,1.2\n",
+                "rates.csv:3: column USD: \"1.2\" is a second rate for the same day",
+            ),
         ] {
-            let error = TextFile::new("rates.csv", text.as_bytes()).and_then(|file| Rates::parse(&file)).unwrap_err();
+            let error = TextFile::new("rates.csv", text.as_bytes())
+                .and_then(|file| Rates::parse(&file))
+                .unwrap_err();
             assert_eq!(error.to_string(), message);
         }
     }

@@ -17,7 +17,10 @@ pub(crate) struct Header {
 impl Header {
     /// Reads the first record of a file. A name that stands twice is refused: nobody could say which one counts.
     pub(crate) fn new<'a>(file: &str, names: impl Iterator<Item = &'a str>) -> Result<Header, Refusal> {
-        let mut header = Header { at: HashMap::new(), written: Vec::new() };
+        let mut header = Header {
+            at: HashMap::new(),
+            written: Vec::new(),
+        };
         for (index, name) in names.enumerate() {
             header.written.push(name.trim().to_owned());
             let normalised = normalise(name);
@@ -26,7 +29,13 @@ impl Header {
             }
             if header.at.insert(normalised, index).is_some() {
                 let reason = "stands twice in the header: remove one of the two columns".to_owned();
-                return Err(Refusal { file: file.to_owned(), line: 1, column: Some(name.trim().to_owned()), value: None, reason });
+                return Err(Refusal {
+                    file: file.to_owned(),
+                    line: 1,
+                    column: Some(name.trim().to_owned()),
+                    value: None,
+                    reason,
+                });
             }
         }
         Ok(header)
@@ -54,7 +63,8 @@ impl Header {
 
     /// The name as the file writes it, for messages.
     pub(crate) fn written(&self, column: &str) -> String {
-        self.position(column).map_or_else(|| column.to_owned(), |index| self.written[index].clone())
+        self.position(column)
+            .map_or_else(|| column.to_owned(), |index| self.written[index].clone())
     }
 }
 
@@ -62,7 +72,11 @@ fn normalise(name: &str) -> String {
     let lower = name.trim().to_lowercase();
     let bare = lower.strip_suffix("(utc)").unwrap_or(&lower).trim();
     let spelled: String = bare.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-    spelled.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("_")
+    spelled
+        .split('_')
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("_")
 }
 
 #[cfg(test)]
@@ -86,6 +100,9 @@ mod tests {
     #[test]
     fn a_doubled_column_is_refused() {
         let refusal = Header::new("a.csv", ["amount", "Amount"].into_iter()).unwrap_err();
-        assert_eq!(refusal.to_string(), "a.csv:1: column Amount: stands twice in the header: remove one of the two columns");
+        assert_eq!(
+            refusal.to_string(),
+            "a.csv:1: column Amount: stands twice in the header: remove one of the two columns"
+        );
     }
 }

@@ -45,7 +45,10 @@ pub struct Loaded {
 /// Reads all files; refuses them together.
 pub fn load(inputs: &RevenueInputs) -> Result<Loaded, RevenueError> {
     if let Some(key) = inputs.joins.keys().find(|key| !JOIN_KEYS.contains(&key.as_str())) {
-        return Err(RevenueError::UnknownJoin { key: key.clone(), known: JOIN_KEYS.join(", ") });
+        return Err(RevenueError::UnknownJoin {
+            key: key.clone(),
+            known: JOIN_KEYS.join(", "),
+        });
     }
     let mut loaded = Loaded::default();
     let mut joins = Joins::default();
@@ -70,14 +73,27 @@ pub fn load(inputs: &RevenueInputs) -> Result<Loaded, RevenueError> {
 impl Loaded {
     fn open(&mut self, path: &Path) -> Result<TextFile, RevenueError> {
         let bytes = read_bytes(path)?;
-        let base = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let base = path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         let sha256 = hex::encode(Sha256::digest(&bytes));
         if let Some(twin) = self.inputs.iter().find(|input| input.sha256 == sha256 && !bytes.is_empty()) {
             let reason = format!("has the same content as {}: each file is given once", twin.name);
-            return Err(Refusal { file: base, line: 1, column: None, value: None, reason }.into());
+            return Err(Refusal {
+                file: base,
+                line: 1,
+                column: None,
+                value: None,
+                reason,
+            }
+            .into());
         }
         // Two folders may hold files of one name.
-        let twins = self.inputs.iter().filter(|input| input.name == base || input.name.starts_with(&format!("{base}#"))).count();
+        let twins = self
+            .inputs
+            .iter()
+            .filter(|input| input.name == base || input.name.starts_with(&format!("{base}#")))
+            .count();
         let name = if twins == 0 { base } else { format!("{base}#{}", twins + 1) };
         let file = TextFile::new(&name, &bytes)?;
         self.inputs.push(InputFile { name, sha256 });
@@ -93,12 +109,19 @@ impl Loaded {
             self.lines.push(line);
             return;
         };
-        let relocated = RevenueLine { source_file: earlier.source_file.clone(), source_row: earlier.source_row, ..line.clone() };
+        let relocated = RevenueLine {
+            source_file: earlier.source_file.clone(),
+            source_row: earlier.source_row,
+            ..line.clone()
+        };
         if relocated == *earlier && earlier.source_file != line.source_file {
             self.report.exclude(&line.source_file, Exclusion::Repeated);
             return;
         }
-        let reason = format!("is also the id of line {} of {}: ids must be unique", earlier.source_row, earlier.source_file);
+        let reason = format!(
+            "is also the id of line {} of {}: ids must be unique",
+            earlier.source_row, earlier.source_file
+        );
         let column = if line.source == "generic" { "line_id" } else { "id" };
         refusals.push(Refusal {
             file: line.source_file.to_string(),
@@ -110,7 +133,12 @@ impl Loaded {
     }
 }
 
-fn read_file(file: &TextFile, joins: &Joins, report: &mut LoadReport, refusals: &mut Refusals) -> Result<Vec<RevenueLine>, RevenueError> {
+fn read_file(
+    file: &TextFile,
+    joins: &Joins,
+    report: &mut LoadReport,
+    refusals: &mut Refusals,
+) -> Result<Vec<RevenueLine>, RevenueError> {
     let mut lines = Vec::new();
     let mut file_report = FileReport::new(&file.name);
     let refused = std::cell::RefCell::new(refusals);

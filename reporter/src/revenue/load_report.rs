@@ -42,7 +42,10 @@ pub struct LoadReport {
 
 impl FileReport {
     pub(super) fn new(file: &str) -> FileReport {
-        FileReport { file: file.to_owned(), ..FileReport::default() }
+        FileReport {
+            file: file.to_owned(),
+            ..FileReport::default()
+        }
     }
 }
 
@@ -56,8 +59,14 @@ impl LoadReport {
     pub(super) fn finish(&mut self, lines: &[RevenueLine]) {
         let mut customers = BTreeSet::new();
         for line in lines {
-            *self.sums.entry((line.currency, line.kind.clone().unwrap_or_default())).or_default() += line.amount;
-            let (first, last) = (line.period.first_day(), line.period.first_day() + line.period.days() as Day - 1);
+            *self
+                .sums
+                .entry((line.currency, line.kind.clone().unwrap_or_default()))
+                .or_default() += line.amount;
+            let (first, last) = (
+                line.period.first_day(),
+                line.period.first_day() + line.period.days() as Day - 1,
+            );
             let (earliest, latest) = self.days.unwrap_or((first, last));
             self.days = Some((earliest.min(first), latest.max(last)));
             match line.external_customer_id.as_ref().or(line.source_customer_id.as_ref()) {

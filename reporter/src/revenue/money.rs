@@ -111,7 +111,12 @@ impl Amount {
         if places == 0 {
             return format!("{sign}{magnitude}");
         }
-        format!("{sign}{}.{:0width$}", magnitude / one, magnitude % one, width = places as usize)
+        format!(
+            "{sign}{}.{:0width$}",
+            magnitude / one,
+            magnitude % one,
+            width = places as usize
+        )
     }
 
     /// True if the amount is below nothing.
@@ -230,7 +235,8 @@ fn complaint(text: &str) -> AmountError {
     if text.chars().any(|c| "$€£¥₹".contains(c)) {
         return AmountError::CurrencySign;
     }
-    if text.starts_with(|c: char| numeric(c)) && text.chars().all(|c| numeric(c) || is_exponent(c)) && text.contains(is_exponent) {
+    if text.starts_with(|c: char| numeric(c)) && text.chars().all(|c| numeric(c) || is_exponent(c)) && text.contains(is_exponent)
+    {
         return AmountError::Exponent;
     }
     let separated = |c: char| c.is_ascii_digit() || "+-.,' _\u{a0}\u{202f}’".contains(c);
@@ -307,22 +313,47 @@ mod tests {
 
     #[test]
     fn minor_units_follow_the_exponent_of_their_currency() {
-        for (text, exponent, exact) in [("1999", 2, "19.99"), ("1999", 0, "1999"), ("1999", 3, "1.999"), ("-5", 2, "-0.05"), ("21.0", 2, "0.21")] {
-            assert_eq!(Amount::parse_minor(text, exponent).map(|amount| amount.to_string()), Ok(exact.to_owned()), "{text}");
+        for (text, exponent, exact) in [
+            ("1999", 2, "19.99"),
+            ("1999", 0, "1999"),
+            ("1999", 3, "1.999"),
+            ("-5", 2, "-0.05"),
+            ("21.0", 2, "0.21"),
+        ] {
+            assert_eq!(
+                Amount::parse_minor(text, exponent).map(|amount| amount.to_string()),
+                Ok(exact.to_owned()),
+                "{text}"
+            );
         }
         assert_eq!(Amount::parse_minor("19.99", 2), Err(AmountError::NotMinorUnits));
     }
 
     #[test]
     fn rounding_is_half_to_even() {
-        for (value, divisor, expected) in [(5, 2, 2), (7, 2, 4), (-5, 2, -2), (-7, 2, -4), (10, 3, 3), (-10, 3, -3), (11, 3, 4), (-11, 3, -4)] {
+        for (value, divisor, expected) in [
+            (5, 2, 2),
+            (7, 2, 4),
+            (-5, 2, -2),
+            (-7, 2, -4),
+            (10, 3, 3),
+            (-10, 3, -3),
+            (11, 3, 4),
+            (-11, 3, -4),
+        ] {
             assert_eq!(divide_half_even(value, divisor), expected, "{value}/{divisor}");
         }
     }
 
     #[test]
     fn rounded_text_is_for_people() {
-        for (text, places, expected) in [("1.005", 2, "1.00"), ("1.015", 2, "1.02"), ("-0.004", 2, "0.00"), ("-1.5", 0, "-2"), ("3", 2, "3.00")] {
+        for (text, places, expected) in [
+            ("1.005", 2, "1.00"),
+            ("1.015", 2, "1.02"),
+            ("-0.004", 2, "0.00"),
+            ("-1.5", 0, "-2"),
+            ("3", 2, "3.00"),
+        ] {
             assert_eq!(Amount::parse_major(text).unwrap().rounded(places), expected, "{text}");
         }
     }

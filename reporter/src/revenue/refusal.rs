@@ -111,7 +111,11 @@ impl Refusals {
 
     /// Fails if there is any complaint.
     pub fn into_result(self) -> Result<(), RevenueError> {
-        if self.is_empty() { Ok(()) } else { Err(RevenueError::Refused(self)) }
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(RevenueError::Refused(self))
+        }
     }
 }
 

@@ -36,14 +36,23 @@ pub(crate) struct Row<'a> {
 
 /// Reads the bytes of `path` as they are on disk.
 pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, RevenueError> {
-    std::fs::read(path).map_err(|source| RevenueError::Read { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| RevenueError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 impl TextFile {
     /// Unpacks and checks the bytes of a file.
     pub(crate) fn new(name: &str, bytes: &[u8]) -> Result<TextFile, RevenueError> {
         let refuse = |line: u64, reason: &str| {
-            RevenueError::from(Refusal { file: name.to_owned(), line, column: None, value: None, reason: reason.to_owned() })
+            RevenueError::from(Refusal {
+                file: name.to_owned(),
+                line,
+                column: None,
+                value: None,
+                reason: reason.to_owned(),
+            })
         };
         let bytes = if bytes.starts_with(&GZIP_MAGIC) {
             let mut unpacked = Vec::new();
@@ -66,7 +75,10 @@ impl TextFile {
             let line = 1 + error.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() as u64;
             refuse(line, "has a byte that is not UTF-8: save the file as UTF-8")
         })?;
-        Ok(TextFile { name: name.to_owned(), text })
+        Ok(TextFile {
+            name: name.to_owned(),
+            text,
+        })
     }
 
     /// The header and a way to visit each row. `visit` is called for rows with the right number of fields only;
@@ -77,10 +89,23 @@ impl TextFile {
         mut on_row: impl FnMut(Row<'_>),
         mut on_refusal: impl FnMut(Refusal),
     ) -> Result<(), RevenueError> {
-        let at = |line: u64, reason: String| Refusal { file: self.name.clone(), line, column: None, value: None, reason };
-        let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(self.text.as_bytes());
+        let at = |line: u64, reason: String| Refusal {
+            file: self.name.clone(),
+            line,
+            column: None,
+            value: None,
+            reason,
+        };
+        let mut reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(self.text.as_bytes());
         let mut record = StringRecord::new();
-        let mut read = |record: &mut StringRecord| reader.read_record(record).map_err(|error| at(1, format!("cannot be read as CSV: {error}")));
+        let mut read = |record: &mut StringRecord| {
+            reader
+                .read_record(record)
+                .map_err(|error| at(1, format!("cannot be read as CSV: {error}")))
+        };
         if !read(&mut record)? {
             return Err(at(1, "is empty: a header line is required".to_owned()).into());
         }
@@ -92,21 +117,42 @@ impl TextFile {
             let line = self.line_of(&record);
             last_line = line;
             if record.len() == header.width() {
-                on_row(Row { file: &self.name, line, header: &header, record: &record });
+                on_row(Row {
+                    file: &self.name,
+                    line,
+                    header: &header,
+                    record: &record,
+                });
                 continue;
             }
-            let is_last = record.position().is_some_and(|start| !self.text[start.byte() as usize..].trim_end().contains('\n'));
-            let torn = if is_last { "the file ends in a torn line" } else { "the line is torn or badly quoted" };
+            let is_last = record
+                .position()
+                .is_some_and(|start| !self.text[start.byte() as usize..].trim_end().contains('\n'));
+            let torn = if is_last {
+                "the file ends in a torn line"
+            } else {
+                "the line is torn or badly quoted"
+            };
             let first_missing = header.names().get(record.len()).map(|name| header.written(name));
             let reason = format!("{torn}: {} fields where the header has {}", record.len(), header.width());
-            on_refusal(Refusal { column: first_missing, ..at(line, reason) });
+            on_refusal(Refusal {
+                column: first_missing,
+                ..at(line, reason)
+            });
         }
         if open_quote {
-            on_refusal(at(last_line, "a quote is opened and never closed: the file is torn or badly quoted".to_owned()));
+            on_refusal(at(
+                last_line,
+                "a quote is opened and never closed: the file is torn or badly quoted".to_owned(),
+            ));
         } else if self.ends_in_an_open_field(&record, &header) {
             let column = header.names().last().map(|name| header.written(name));
-            let reason = "the file ends without a line break in an empty field, which looks torn: end the last line with a line break";
-            on_refusal(Refusal { column, ..at(last_line, reason.to_owned()) });
+            let reason =
+                "the file ends without a line break in an empty field, which looks torn: end the last line with a line break";
+            on_refusal(Refusal {
+                column,
+                ..at(last_line, reason.to_owned())
+            });
         }
         Ok(())
     }
@@ -114,7 +160,9 @@ impl TextFile {
     /// The line on which a record starts. The reader counts blank lines before a record as part of it.
     fn line_of(&self, record: &StringRecord) -> u64 {
         let Some(start) = record.position() else { return 1 };
-        let skipped = self.text[start.byte() as usize..].bytes().take_while(|byte| matches!(byte, b'\n' | b'\r'));
+        let skipped = self.text[start.byte() as usize..]
+            .bytes()
+            .take_while(|byte| matches!(byte, b'\n' | b'\r'));
         start.line() + skipped.filter(|byte| *byte == b'\n').count() as u64
     }
 
@@ -138,7 +186,10 @@ impl<'a> Row<'a> {
 
     /// A complaint about a field of this row.
     pub(crate) fn refuse(&self, column: &str, reason: impl ToString) -> Refusal {
-        let value = self.record.get(self.header.position(column).unwrap_or(usize::MAX)).map(|value| value.trim().to_owned());
+        let value = self
+            .record
+            .get(self.header.position(column).unwrap_or(usize::MAX))
+            .map(|value| value.trim().to_owned());
         Refusal {
             file: self.file.to_owned(),
             line: self.line,
@@ -153,7 +204,10 @@ impl<'a> Row<'a> {
     }
 
     pub(crate) fn currency(&self, column: &str) -> Result<Currency, Refusal> {
-        self.text(column).unwrap_or("").parse().map_err(|error| self.refuse(column, error))
+        self.text(column)
+            .unwrap_or("")
+            .parse()
+            .map_err(|error| self.refuse(column, error))
     }
 
     pub(crate) fn moment(&self, column: &str, format: TimeFormat) -> Result<Moment, Refusal> {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Builder, Decimal128Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder};
+use arrow::array::{
+    ArrayRef, Date32Builder, Decimal128Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow::error::ArrowError;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE, revenue_daily, revenue_lines};
 
@@ -27,7 +29,9 @@ fn lines_batch(lines: &[RevenueLine], policy: &RevenuePolicy) -> Result<RecordBa
     };
     let moments = |of: fn(&RevenueLine) -> Option<Moment>| -> ArrayRef {
         let mut builder = TimestampMicrosecondBuilder::new();
-        lines.iter().for_each(|line| builder.append_option(of(line).map(|moment| moment.0)));
+        lines
+            .iter()
+            .for_each(|line| builder.append_option(of(line).map(|moment| moment.0)));
         Arc::new(builder.finish().with_timezone("UTC"))
     };
     let mut rows = Int64Builder::new();
@@ -100,7 +104,10 @@ impl DailyBatches {
             Some(&line.line_id),
             Some(line.source),
         ];
-        self.texts.iter_mut().zip(values).for_each(|(builder, value)| builder.append_option(value));
+        self.texts
+            .iter_mut()
+            .zip(values)
+            .for_each(|(builder, value)| builder.append_option(value));
         self.rows += 1;
         if self.rows == BATCH_ROWS { self.close() } else { Ok(()) }
     }
@@ -138,5 +145,7 @@ impl DailyBatches {
 
 fn money_builder() -> Decimal128Builder {
     let builder = Decimal128Builder::new();
-    builder.with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE).expect("the lake's money is a valid decimal")
+    builder
+        .with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)
+        .expect("the lake's money is a valid decimal")
 }

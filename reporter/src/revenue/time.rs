@@ -122,15 +122,23 @@ impl Moment {
 impl Period {
     /// The period from `start` to `end`; an absent or equal end belongs to the start's day.
     pub fn new(start: Moment, end: Option<Moment>) -> Result<Period, TimeError> {
-        let single_day = Period { start, end: Moment::midnight(start.day() + 1) };
+        let single_day = Period {
+            start,
+            end: Moment::midnight(start.day() + 1),
+        };
         let Some(end) = end else { return Ok(single_day) };
         if end == start {
             return Ok(single_day);
         }
         if end < start {
-            return Err(TimeError::Reversed { start: start.to_rfc3339() });
+            return Err(TimeError::Reversed {
+                start: start.to_rfc3339(),
+            });
         }
-        let period = Period { start, end: end.end_of_day_is_next_midnight() };
+        let period = Period {
+            start,
+            end: end.end_of_day_is_next_midnight(),
+        };
         if period.days() > LONGEST_PERIOD_DAYS {
             return Err(TimeError::TooLong { days: period.days() });
         }
@@ -175,11 +183,20 @@ pub fn next_month(day: Day) -> Day {
 
 fn iso_date(text: &str) -> Result<Option<NaiveDate>, TimeError> {
     let bytes = text.as_bytes();
-    let shaped = bytes.len() == 10 && bytes.iter().enumerate().all(|(at, byte)| if at == 4 || at == 7 { *byte == b'-' } else { byte.is_ascii_digit() });
+    let shaped = bytes.len() == 10
+        && bytes.iter().enumerate().all(|(at, byte)| {
+            if at == 4 || at == 7 {
+                *byte == b'-'
+            } else {
+                byte.is_ascii_digit()
+            }
+        });
     if !shaped {
         return Ok(None);
     }
-    NaiveDate::parse_from_str(text, "%Y-%m-%d").map(Some).map_err(|_| TimeError::NoSuchDay)
+    NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .map(Some)
+        .map_err(|_| TimeError::NoSuchDay)
 }
 
 fn epoch_seconds(text: &str, format: TimeFormat) -> Result<i64, TimeError> {
@@ -207,8 +224,11 @@ fn date_time(text: &str) -> Result<i64, TimeError> {
         return Err(TimeError::Unreadable);
     }
     let formats = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S%.f"];
-    let read = formats.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
-    read.map(|naive| naive.and_utc().timestamp_micros()).ok_or(TimeError::Unreadable)
+    let read = formats
+        .iter()
+        .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok());
+    read.map(|naive| naive.and_utc().timestamp_micros())
+        .ok_or(TimeError::Unreadable)
 }
 
 #[cfg(test)]
@@ -277,14 +297,30 @@ mod tests {
     fn a_reversed_or_endless_period_is_refused() {
         let moment = |text| Moment::parse(text, TimeFormat::Iso).unwrap();
         let reversed = Period::new(moment("2026-02-01"), Some(moment("2026-01-01")));
-        assert_eq!(reversed, Err(TimeError::Reversed { start: "2026-02-01T00:00:00Z".to_owned() }));
-        assert!(matches!(Period::new(moment("2026-01-01"), Some(moment("2150-01-01"))), Err(TimeError::TooLong { .. })));
+        assert_eq!(
+            reversed,
+            Err(TimeError::Reversed {
+                start: "2026-02-01T00:00:00Z".to_owned()
+            })
+        );
+        assert!(matches!(
+            Period::new(moment("2026-01-01"), Some(moment("2150-01-01"))),
+            Err(TimeError::TooLong { .. })
+        ));
     }
 
     #[test]
     fn months_are_those_of_the_calendar() {
-        for (text, month, next) in [("2026-01-31", "2026-01-01", "2026-02-01"), ("2024-02-29", "2024-02-01", "2024-03-01"), ("2026-12-01", "2026-12-01", "2027-01-01")] {
-            assert_eq!((month_of(day(text)), next_month(day(text))), (day(month), day(next)), "{text}");
+        for (text, month, next) in [
+            ("2026-01-31", "2026-01-01", "2026-02-01"),
+            ("2024-02-29", "2024-02-01", "2024-03-01"),
+            ("2026-12-01", "2026-12-01", "2027-01-01"),
+        ] {
+            assert_eq!(
+                (month_of(day(text)), next_month(day(text))),
+                (day(month), day(next)),
+                "{text}"
+            );
         }
     }
 }

@@ -12,7 +12,13 @@ use super::{Joins, Reading, Source};
 pub(super) const SOURCE: Source = Source {
     name: "generic",
     title: "generic revenue CSV (customer_id,amount,currency,period_start,period_end)",
-    required: &[&["customer_id"], &["amount"], &["currency"], &["period_start"], &["period_end"]],
+    required: &[
+        &["customer_id"],
+        &["amount"],
+        &["currency"],
+        &["period_start"],
+        &["period_end"],
+    ],
     // Names that billing systems use: where one stands beside `amount`, the amount may be gross, in cents or unpaid.
     foreign: &[
         "invoice_id",

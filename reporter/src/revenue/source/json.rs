@@ -10,7 +10,9 @@ const CUSTOMER_KEYS: [&str; 4] = ["external_id", "customer_id", "external_custom
 
 /// A `metadata` object; absent and empty cells have none.
 pub(super) fn metadata(row: &Row<'_>, column: &str) -> Result<Value, Refusal> {
-    let Some(text) = row.text(column) else { return Ok(Value::Null) };
+    let Some(text) = row.text(column) else {
+        return Ok(Value::Null);
+    };
     serde_json::from_str(text).map_err(|_| row.refuse(column, "is not JSON: a metadata object is expected"))
 }
 
@@ -36,6 +38,9 @@ pub(super) fn sum_amounts(row: &Row<'_>, column: &str, keep: fn(&Value) -> bool)
     let Some(text) = row.text(column) else { return Ok(0) };
     let refuse = || row.refuse(column, "is not a JSON list of objects with an integer amount");
     let list: Vec<Value> = serde_json::from_str(text).map_err(|_| refuse())?;
-    let amounts = list.iter().filter(|entry| keep(entry)).map(|entry| entry.get("amount").and_then(Value::as_i64).map(i128::from));
+    let amounts = list
+        .iter()
+        .filter(|entry| keep(entry))
+        .map(|entry| entry.get("amount").and_then(Value::as_i64).map(i128::from));
     amounts.sum::<Option<i128>>().ok_or_else(refuse)
 }

@@ -32,7 +32,10 @@ pub(crate) struct Source {
 
 /// What a row is.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every row is a line, and it is moved into a vector at once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every row is a line, and it is moved into a vector at once"
+)]
 pub(crate) enum Reading {
     Line(RevenueLine),
     Excluded(Exclusion),
@@ -43,8 +46,17 @@ const SOURCES: [&Source; 2] = [&generic::SOURCE, &stripe_invoice_line_items::SOU
 
 /// Finds the source of a file by its header.
 pub(crate) fn detect(file: &str, header: &Header) -> Result<&'static Source, Refusal> {
-    let refuse = |column: Option<String>, reason: String| Refusal { file: file.to_owned(), line: 1, column, value: None, reason };
-    let fitting: Vec<&Source> = SOURCES.into_iter().filter(|source| source.missing(header).is_empty()).collect();
+    let refuse = |column: Option<String>, reason: String| Refusal {
+        file: file.to_owned(),
+        line: 1,
+        column,
+        value: None,
+        reason,
+    };
+    let fitting: Vec<&Source> = SOURCES
+        .into_iter()
+        .filter(|source| source.missing(header).is_empty())
+        .collect();
     let clean: Vec<&&Source> = fitting.iter().filter(|source| source.foreign(header).is_empty()).collect();
     match (clean.as_slice(), fitting.as_slice()) {
         ([source], _) => Ok(source),
@@ -61,14 +73,22 @@ pub(crate) fn detect(file: &str, header: &Header) -> Result<&'static Source, Ref
         ([], []) => Err(refuse(nearest(header).1.first().cloned(), unknown(header))),
         (several, _) => {
             let titles: Vec<&str> = several.iter().map(|source| source.title).collect();
-            Err(refuse(None, format!("the header fits more than one source ({}): remove the columns that do not belong", titles.join(" and "))))
+            Err(refuse(
+                None,
+                format!(
+                    "the header fits more than one source ({}): remove the columns that do not belong",
+                    titles.join(" and ")
+                ),
+            ))
         }
     }
 }
 
 fn nearest(header: &Header) -> (&'static Source, Vec<String>) {
     let score = |source: &&'static Source| source.required.len() - source.missing(header).len();
-    let nearest = SOURCES.into_iter().max_by_key(|source| (score(source), std::cmp::Reverse(source.name)));
+    let nearest = SOURCES
+        .into_iter()
+        .max_by_key(|source| (score(source), std::cmp::Reverse(source.name)));
     let source = nearest.expect("there is at least one source");
     (source, source.missing(header))
 }
@@ -76,15 +96,27 @@ fn nearest(header: &Header) -> (&'static Source, Vec<String>) {
 fn unknown(header: &Header) -> String {
     let (source, missing) = nearest(header);
     let one_column = header.width() == 1;
-    let hint = if one_column { "; fields must be separated by commas" } else { "" };
+    let hint = if one_column {
+        "; fields must be separated by commas"
+    } else {
+        ""
+    };
     let word = if missing.len() == 1 { "is" } else { "are" };
-    format!("the header fits no known source; nearest is the {}, of which {} {word} missing{hint}", source.title, missing.join(", "))
+    format!(
+        "the header fits no known source; nearest is the {}, of which {} {word} missing{hint}",
+        source.title,
+        missing.join(", ")
+    )
 }
 
 impl Source {
     fn missing(&self, header: &Header) -> Vec<String> {
         let absent = |spellings: &&&[&str]| !spellings.iter().any(|column| header.has(column));
-        self.required.iter().filter(absent).map(|spellings| spellings[0].to_owned()).collect()
+        self.required
+            .iter()
+            .filter(absent)
+            .map(|spellings| spellings[0].to_owned())
+            .collect()
     }
 
     fn foreign(&self, header: &Header) -> Vec<&'static str> {

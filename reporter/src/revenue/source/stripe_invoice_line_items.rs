@@ -32,7 +32,9 @@ pub(super) const SOURCE: Source = Source {
 
 fn read(row: &Row<'_>, joins: &Joins) -> Result<Reading, Refusal> {
     let owned = |column: &str| row.text(column).map(str::to_owned);
-    let id = row.text("id").ok_or_else(|| row.refuse("id", "is empty: an id is required"))?;
+    let id = row
+        .text("id")
+        .ok_or_else(|| row.refuse("id", "is empty: an id is required"))?;
     let currency = row.currency("currency")?;
     let start = row.moment("period_start", TimeFormat::IsoOrEpochSeconds)?;
     let end = row.optional_moment("period_end", TimeFormat::IsoOrEpochSeconds)?;
@@ -84,7 +86,9 @@ fn read(row: &Row<'_>, joins: &Joins) -> Result<Reading, Refusal> {
 fn net_amount(row: &Row<'_>, exponent: u32) -> Result<Amount, Refusal> {
     let gross = Amount::parse_minor(row.text("amount").unwrap_or(""), exponent).map_err(|error| row.refuse("amount", error))?;
     let discounts = json::sum_amounts(row, "discount_amounts", |_| true)?;
-    let inclusive = |tax: &Value| tax.get("inclusive") == Some(&Value::Bool(true)) || tax.get("tax_behavior") == Some(&Value::from("inclusive"));
+    let inclusive = |tax: &Value| {
+        tax.get("inclusive") == Some(&Value::Bool(true)) || tax.get("tax_behavior") == Some(&Value::from("inclusive"))
+    };
     let taxes = json::sum_amounts(row, row.any(&["taxes", "tax_amounts"]), inclusive)?;
     let minor_unit = Amount::parse_minor("1", exponent).map_err(|error| row.refuse("amount", error))?;
     Ok(gross - Amount::from_scaled((discounts + taxes) * minor_unit.scaled()))

@@ -41,7 +41,12 @@ impl Joins {
         match key {
             "invoices" => self.invoices = Some(by_id(file, &[&["id"], &["customer_id", "customer"], &["status"]], invoice)?),
             "customers" => self.customers = Some(by_id(file, &[&["id"]], customer)?),
-            _ => return Err(RevenueError::UnknownJoin { key: key.to_owned(), known: JOIN_KEYS.join(", ") }),
+            _ => {
+                return Err(RevenueError::UnknownJoin {
+                    key: key.to_owned(),
+                    known: JOIN_KEYS.join(", "),
+                });
+            }
         }
         Ok(())
     }
@@ -57,7 +62,12 @@ fn invoice(row: &Row<'_>) -> Result<Invoice, Refusal> {
         Some("uncollectible") => Some(Exclusion::Uncollectible),
         Some("deleted") => Some(Exclusion::Deleted),
         Some("open" | "paid") | None => None,
-        Some(_) => return Err(row.refuse("status", "is not a status of an invoice (draft, open, paid, uncollectible, void)")),
+        Some(_) => {
+            return Err(row.refuse(
+                "status",
+                "is not a status of an invoice (draft, open, paid, uncollectible, void)",
+            ));
+        }
     };
     let deleted = row.flag("is_deleted")? == Some(true);
     let booked = row.any(&["finalized_at", "status_transitions_finalized_at", "created", "date"]);
@@ -74,7 +84,9 @@ fn invoice(row: &Row<'_>) -> Result<Invoice, Refusal> {
 
 fn customer(row: &Row<'_>) -> Result<Customer, Refusal> {
     let metadata = json::metadata(row, "metadata")?;
-    Ok(Customer { external_customer_id: json::external_customer(row, &metadata) })
+    Ok(Customer {
+        external_customer_id: json::external_customer(row, &metadata),
+    })
 }
 
 /// Reads a file into a map. An id that stands twice with two meanings is refused.
@@ -86,12 +98,29 @@ fn by_id<T: PartialEq>(
     let mut entries = HashMap::new();
     let refusals = std::cell::RefCell::new(Refusals::default());
     let check = |header: &Header| -> Result<(), RevenueError> {
-        let Some(missing) = required.iter().find(|spellings| !spellings.iter().any(|column| header.has(column))) else { return Ok(()) };
-        let reason = format!("is missing from the header of a file given by --revenue-join; it has {}", header.names().join(", "));
-        Err(Refusal { file: file.name.clone(), line: 1, column: Some(missing[0].to_owned()), value: None, reason }.into())
+        let Some(missing) = required
+            .iter()
+            .find(|spellings| !spellings.iter().any(|column| header.has(column)))
+        else {
+            return Ok(());
+        };
+        let reason = format!(
+            "is missing from the header of a file given by --revenue-join; it has {}",
+            header.names().join(", ")
+        );
+        Err(Refusal {
+            file: file.name.clone(),
+            line: 1,
+            column: Some(missing[0].to_owned()),
+            value: None,
+            reason,
+        }
+        .into())
     };
     let mut take = |row: &Row<'_>| -> Result<(), Refusal> {
-        let id = row.text("id").ok_or_else(|| row.refuse("id", "is empty: an id is required"))?;
+        let id = row
+            .text("id")
+            .ok_or_else(|| row.refuse("id", "is empty: an id is required"))?;
         let entry = read(row)?;
         match entries.get(id) {
             Some(earlier) if *earlier != entry => Err(row.refuse("id", "stands twice with different content")),
