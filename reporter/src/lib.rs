@@ -1,5 +1,7 @@
 //! Settles spans into billable calls, joins them with revenue and other costs, and computes margins.
 
+pub mod allocate;
+pub mod marts;
 pub mod revenue;
 pub mod session;
 pub mod shell;
