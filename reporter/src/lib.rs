@@ -2,6 +2,8 @@
 
 pub mod allocate;
 pub mod marts;
+pub mod output;
+pub mod report;
 pub mod revenue;
 pub mod session;
 pub mod shell;

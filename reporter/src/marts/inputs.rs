@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Decimal128Builder, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::{SessionContext, col, lit};
@@ -158,6 +158,15 @@ pub async fn usage_days(session: &SessionContext) -> Result<Option<(Day, Day)>, 
         days.is_valid(0).then(|| days.value(0))
     };
     Ok(day(0).zip(day(1)))
+}
+
+/// The numbers of a query that answers with one row of counts; NULL is 0.
+pub(crate) async fn counts(session: &SessionContext, sql: &str) -> Result<Vec<i64>, DataFusionError> {
+    let batches = session.sql(sql).await?.collect().await?;
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(Vec::new()) };
+    let columns = batch.columns().iter().map(|column| arrow::compute::cast(column, &DataType::Int64));
+    let numbers = columns.map(|column| column.map(|column| column.as_primitive::<Int64Type>().iter().next().flatten().unwrap_or(0)));
+    Ok(numbers.collect::<Result<_, _>>()?)
 }
 
 fn texts(batch: &RecordBatch, column: usize) -> Result<StringArray, DataFusionError> {

@@ -51,7 +51,7 @@ impl ReportOptions {
     pub(super) fn check(&self) -> Result<(), ReportError> {
         match (self.from, self.to) {
             (Some(from), Some(to)) if to < from => Err(ReportError::ReversedDays { from, to }),
-            _ => Ok(()),
+            _ => self.out.as_deref().map_or(Ok(()), crate::output::check_ours),
         }
     }
 
