@@ -19,7 +19,10 @@ impl CostShares {
 
     /// Puts the keys in their order, by which equal remainders are settled.
     pub fn sort(&mut self) {
-        self.by_customer.values_mut().flat_map(HashMap::values_mut).for_each(|keys| keys.sort());
+        self.by_customer
+            .values_mut()
+            .flat_map(HashMap::values_mut)
+            .for_each(|keys| keys.sort());
     }
 
     /// Keys with their costs; empty where the customer used nothing in that month.

@@ -20,7 +20,8 @@ pub fn split(total: Amount, weights: &[i128]) -> Option<Vec<Amount>> {
         return None;
     }
     let magnitude = total.scaled().abs();
-    let (mut parts, rests): (Vec<i128>, Vec<i128>) = weights.iter().map(|weight| multiply_divide(magnitude, *weight, sum)).unzip();
+    let (mut parts, rests): (Vec<i128>, Vec<i128>) =
+        weights.iter().map(|weight| multiply_divide(magnitude, *weight, sum)).unzip();
     let left_over = magnitude - parts.iter().sum::<i128>();
     let mut order: Vec<usize> = (0..parts.len()).collect();
     order.sort_by(|left, right| match rests[*right].cmp(&rests[*left]) {
@@ -67,7 +68,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn check(total: i128, weights: &[i128], parts: &[i128]) {
-        let split: Vec<i128> = split(Amount::from_scaled(total), weights).unwrap().into_iter().map(Amount::scaled).collect();
+        let split: Vec<i128> = split(Amount::from_scaled(total), weights)
+            .unwrap()
+            .into_iter()
+            .map(Amount::scaled)
+            .collect();
         assert_eq!(split, parts, "{total} by {weights:?}");
     }
 
@@ -79,7 +84,11 @@ mod tests {
         check(2, &[0, 1, 0, 1], &[0, 1, 0, 1]);
         check(5, &[-3, 1], &[0, 5]);
         check(0, &[1, 1], &[0, 0]);
-        check(10_i128.pow(30), &[10_i128.pow(30), 10_i128.pow(30)], &[10_i128.pow(30) / 2, 10_i128.pow(30) / 2]);
+        check(
+            10_i128.pow(30),
+            &[10_i128.pow(30), 10_i128.pow(30)],
+            &[10_i128.pow(30) / 2, 10_i128.pow(30) / 2],
+        );
     }
 
     #[test]

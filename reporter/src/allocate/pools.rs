@@ -54,7 +54,10 @@ impl RevenuePools {
 
     /// Everything that stays in its own currency.
     pub fn total_without_rate(&self) -> BTreeMap<Currency, Amount> {
-        self.no_rate.iter().map(|(currency, days)| (*currency, days.values().copied().sum())).collect()
+        self.no_rate
+            .iter()
+            .map(|(currency, days)| (*currency, days.values().copied().sum()))
+            .collect()
     }
 
     /// First and last day that earn anything.

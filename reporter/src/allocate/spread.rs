@@ -50,7 +50,11 @@ pub struct KeyRevenue {
 impl KeyRevenue {
     /// The part that is an allocation, not a fact.
     pub fn allocated(&self) -> Amount {
-        if self.method == AllocationMethod::CustomerMonthCost { self.revenue } else { Amount::ZERO }
+        if self.method == AllocationMethod::CustomerMonthCost {
+            self.revenue
+        } else {
+            Amount::ZERO
+        }
     }
 }
 
@@ -64,7 +68,8 @@ pub fn revenue_by_key(dimension: Dimension, pools: &RevenuePools, shares: &CostS
             (None, None) => cells.add_days(UNMATCHED, AllocationMethod::None, days),
             (None, Some(customer)) => {
                 let pool = to_allocate.entry(customer).or_default();
-                days.iter().for_each(|(day, amount)| *pool.entry(*day).or_default() += *amount);
+                days.iter()
+                    .for_each(|(day, amount)| *pool.entry(*day).or_default() += *amount);
             }
         }
     }
@@ -76,7 +81,13 @@ pub fn revenue_by_key(dimension: Dimension, pools: &RevenuePools, shares: &CostS
     let mut rows: Vec<KeyRevenue> = cells
         .0
         .into_iter()
-        .map(|((day, key, method), revenue)| KeyRevenue { day, key, currency, method, revenue })
+        .map(|((day, key, method), revenue)| KeyRevenue {
+            day,
+            key,
+            currency,
+            method,
+            revenue,
+        })
         .collect();
     for (currency, days) in &pools.no_rate {
         rows.extend(days.iter().map(|(day, amount)| KeyRevenue {
@@ -107,7 +118,8 @@ impl Cells {
         let amounts: Vec<Amount> = days.iter().map(|(_, amount)| *amount).collect();
         let weights: Vec<i128> = shares.iter().map(|(_, cost)| *cost).collect();
         let Some(parts) = largest_remainder::split_days(&amounts, &weights) else {
-            days.iter().for_each(|(day, amount)| self.add(*day, UNALLOCATED, AllocationMethod::None, *amount));
+            days.iter()
+                .for_each(|(day, amount)| self.add(*day, UNALLOCATED, AllocationMethod::None, *amount));
             return;
         };
         for ((day, _), parts) in days.iter().zip(parts) {
@@ -122,7 +134,8 @@ impl Cells {
 
 fn by_month(days: &DayAmounts) -> BTreeMap<Day, Vec<(Day, Amount)>> {
     let mut months: BTreeMap<Day, Vec<(Day, Amount)>> = BTreeMap::new();
-    days.iter().for_each(|(day, amount)| months.entry(month_of(*day)).or_default().push((*day, *amount)));
+    days.iter()
+        .for_each(|(day, amount)| months.entry(month_of(*day)).or_default().push((*day, *amount)));
     months
 }
 
@@ -141,7 +154,11 @@ mod tests {
     fn pools(rows: &[(Option<&str>, Option<&str>, Day, &str)]) -> RevenuePools {
         let mut pools = RevenuePools::default();
         for (customer, feature, day, amount) in rows {
-            let earner = Earner { customer_id: customer.map(str::to_owned), feature: feature.map(str::to_owned), ..Earner::default() };
+            let earner = Earner {
+                customer_id: customer.map(str::to_owned),
+                feature: feature.map(str::to_owned),
+                ..Earner::default()
+            };
             *pools.earned.entry(earner).or_default().entry(*day).or_default() += usd(amount);
         }
         pools
@@ -149,15 +166,19 @@ mod tests {
 
     fn shares(rows: &[(&str, Day, &str, &str)]) -> CostShares {
         let mut shares = CostShares::default();
-        rows.iter().for_each(|(customer, month, key, cost)| shares.add(customer, *month, key, usd(cost).scaled()));
+        rows.iter()
+            .for_each(|(customer, month, key, cost)| shares.add(customer, *month, key, usd(cost).scaled()));
         shares.sort();
         shares
     }
 
     fn sums(rows: &[KeyRevenue]) -> Vec<(&str, &str, String)> {
         let mut sums: BTreeMap<(&str, &str), Amount> = BTreeMap::new();
-        rows.iter().for_each(|row| *sums.entry((&row.key, row.method.name())).or_default() += row.revenue);
-        sums.into_iter().map(|((key, method), amount)| (key, method, amount.to_string())).collect()
+        rows.iter()
+            .for_each(|row| *sums.entry((&row.key, row.method.name())).or_default() += row.revenue);
+        sums.into_iter()
+            .map(|((key, method), amount)| (key, method, amount.to_string()))
+            .collect()
     }
 
     #[test]
@@ -171,7 +192,11 @@ mod tests {
             (Some("idle"), None, MAY_1, "3"),
             (None, None, MAY_1, "2"),
         ]);
-        let shares = shares(&[("acme", MAY_1, "chat", "1"), ("acme", MAY_1, "search", "2"), ("other", MAY_1, "chat", "100")]);
+        let shares = shares(&[
+            ("acme", MAY_1, "chat", "1"),
+            ("acme", MAY_1, "search", "2"),
+            ("other", MAY_1, "chat", "100"),
+        ]);
         let rows = revenue_by_key(Dimension::Feature, &pools, &shares, Currency::USD);
         let expected = [
             ("(unallocated)", "none", "10"),
@@ -180,21 +205,33 @@ mod tests {
             ("search", "direct", "5"),
             ("search", "customer_month_cost_share", "20"),
         ];
-        let mut expected = expected.map(|(key, method, amount)| (key, method, amount.to_owned())).to_vec();
+        let mut expected = expected
+            .map(|(key, method, amount)| (key, method, amount.to_owned()))
+            .to_vec();
         expected.sort();
         assert_eq!(sums(&rows), expected);
     }
 
     #[test]
     fn a_customer_without_usage_keeps_its_own_row() {
-        let rows = revenue_by_key(Dimension::Customer, &pools(&[(Some("idle"), None, MAY_1, "3")]), &CostShares::default(), Currency::USD);
+        let rows = revenue_by_key(
+            Dimension::Customer,
+            &pools(&[(Some("idle"), None, MAY_1, "3")]),
+            &CostShares::default(),
+            Currency::USD,
+        );
         assert_eq!(sums(&rows), [("idle", "direct", "3".to_owned())]);
     }
 
     #[test]
     fn usage_without_known_cost_allocates_nothing() {
         let pools = pools(&[(Some("acme"), None, MAY_1, "3")]);
-        let rows = revenue_by_key(Dimension::Model, &pools, &shares(&[("acme", MAY_1, "mystery", "0")]), Currency::USD);
+        let rows = revenue_by_key(
+            Dimension::Model,
+            &pools,
+            &shares(&[("acme", MAY_1, "mystery", "0")]),
+            Currency::USD,
+        );
         assert_eq!(sums(&rows), [("(unallocated)", "none", "3".to_owned())]);
     }
 

@@ -49,7 +49,10 @@ impl Window {
 
     /// The whole calendar months that the window touches: shares are those of a month, however few days are reported.
     pub fn months(self) -> Window {
-        Window { from: month_of(self.from), to: next_month(self.to) - 1 }
+        Window {
+            from: month_of(self.from),
+            to: next_month(self.to) - 1,
+        }
     }
 }
 
@@ -78,7 +81,11 @@ pub async fn register_calls(session: &SessionContext, calls: &ReportCalls<'_>) -
 }
 
 /// Registers the allocated revenue of all dimensions for the report's days.
-pub fn register_revenue(session: &SessionContext, rows: &[(Dimension, Vec<KeyRevenue>)], window: Window) -> Result<Vec<RecordBatch>, DataFusionError> {
+pub fn register_revenue(
+    session: &SessionContext,
+    rows: &[(Dimension, Vec<KeyRevenue>)],
+    window: Window,
+) -> Result<Vec<RecordBatch>, DataFusionError> {
     let mut batches = Vec::new();
     for (dimension, rows) in rows {
         let rows: Vec<&KeyRevenue> = rows.iter().filter(|row| window.contains(row.day)).collect();
@@ -96,7 +103,9 @@ fn revenue_batch(dimension: Dimension, rows: &[&KeyRevenue]) -> Result<RecordBat
         rows.iter().for_each(|row| builder.append_value(of(row).scaled()));
         Ok(Arc::new(builder.finish()))
     };
-    let texts = |of: &dyn Fn(&KeyRevenue) -> String| -> ArrayRef { Arc::new(rows.iter().map(|row| Some(of(row))).collect::<StringArray>()) };
+    let texts = |of: &dyn Fn(&KeyRevenue) -> String| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| Some(of(row))).collect::<StringArray>())
+    };
     let columns = vec![
         Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.day))),
         texts(&|_| dimension.name().to_owned()),
@@ -152,7 +161,9 @@ pub async fn customers_with_usage(session: &SessionContext) -> Result<HashSet<St
 /// First and last day that has calls.
 pub async fn usage_days(session: &SessionContext) -> Result<Option<(Day, Day)>, DataFusionError> {
     let batches = session.sql("SELECT min(date), max(date) FROM calls").await?.collect().await?;
-    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+        return Ok(None);
+    };
     let day = |column: usize| {
         let days = batch.column(column).as_primitive::<Date32Type>();
         days.is_valid(0).then(|| days.value(0))
@@ -163,9 +174,15 @@ pub async fn usage_days(session: &SessionContext) -> Result<Option<(Day, Day)>, 
 /// The numbers of a query that answers with one row of counts; NULL is 0.
 pub(crate) async fn counts(session: &SessionContext, sql: &str) -> Result<Vec<i64>, DataFusionError> {
     let batches = session.sql(sql).await?.collect().await?;
-    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(Vec::new()) };
-    let columns = batch.columns().iter().map(|column| arrow::compute::cast(column, &DataType::Int64));
-    let numbers = columns.map(|column| column.map(|column| column.as_primitive::<Int64Type>().iter().next().flatten().unwrap_or(0)));
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+        return Ok(Vec::new());
+    };
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| arrow::compute::cast(column, &DataType::Int64));
+    let numbers =
+        columns.map(|column| column.map(|column| column.as_primitive::<Int64Type>().iter().next().flatten().unwrap_or(0)));
     Ok(numbers.collect::<Result<_, _>>()?)
 }
 
@@ -186,13 +203,25 @@ fn in_report_currency(rates: Rates, currency: Currency) -> ScalarUDF {
     let money = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
     let convert = move |arguments: &[ColumnarValue]| {
         let columns = ColumnarValue::values_to_arrays(arguments)?;
-        let (costs, days) = (columns[0].as_primitive::<Decimal128Type>(), columns[1].as_primitive::<Date32Type>());
-        let mut converted = Decimal128Builder::with_capacity(costs.len()).with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?;
+        let (costs, days) = (
+            columns[0].as_primitive::<Decimal128Type>(),
+            columns[1].as_primitive::<Date32Type>(),
+        );
+        let mut converted =
+            Decimal128Builder::with_capacity(costs.len()).with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?;
         for (cost, day) in costs.iter().zip(days) {
-            let amount = cost.zip(day).and_then(|(cost, day)| rates.convert(Amount::from_scaled(cost), Currency::USD, currency, day));
+            let amount = cost
+                .zip(day)
+                .and_then(|(cost, day)| rates.convert(Amount::from_scaled(cost), Currency::USD, currency, day));
             converted.append_option(amount.map(Amount::scaled));
         }
         Ok(ColumnarValue::Array(Arc::new(converted.finish())))
     };
-    create_udf("in_report_currency", vec![money.clone(), DataType::Date32], money, Volatility::Immutable, Arc::new(convert))
+    create_udf(
+        "in_report_currency",
+        vec![money.clone(), DataType::Date32],
+        money,
+        Volatility::Immutable,
+        Arc::new(convert),
+    )
 }

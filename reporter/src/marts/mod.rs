@@ -31,10 +31,26 @@ pub struct Mart {
 
 /// All margin marts. A new one is a file beside these and an entry here.
 pub const MARGIN_MARTS: [Mart; 4] = [
-    Mart { name: "margin_by_customer", keys: &["customer_id"], sql: include_str!("margin_by_customer.sql") },
-    Mart { name: "margin_by_feature", keys: &["feature"], sql: include_str!("margin_by_feature.sql") },
-    Mart { name: "margin_by_model", keys: &["model"], sql: include_str!("margin_by_model.sql") },
-    Mart { name: "margin_daily", keys: &[], sql: include_str!("margin_daily.sql") },
+    Mart {
+        name: "margin_by_customer",
+        keys: &["customer_id"],
+        sql: include_str!("margin_by_customer.sql"),
+    },
+    Mart {
+        name: "margin_by_feature",
+        keys: &["feature"],
+        sql: include_str!("margin_by_feature.sql"),
+    },
+    Mart {
+        name: "margin_by_model",
+        keys: &["model"],
+        sql: include_str!("margin_by_model.sql"),
+    },
+    Mart {
+        name: "margin_daily",
+        keys: &[],
+        sql: include_str!("margin_daily.sql"),
+    },
 ];
 
 impl Mart {
@@ -55,7 +71,11 @@ pub async fn build(session: &SessionContext, mart: &Mart) -> Result<RecordBatch,
 pub(crate) async fn rows(session: &SessionContext, sql: &str, schema: &SchemaRef) -> Result<RecordBatch, DataFusionError> {
     let batches = session.sql(sql).await?.collect().await?;
     let fitted = batches.iter().map(|batch| {
-        let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| cast(column, field.data_type()));
+        let columns = batch
+            .columns()
+            .iter()
+            .zip(schema.fields())
+            .map(|(column, field)| cast(column, field.data_type()));
         RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_, _>>()?)
     });
     let fitted: Vec<RecordBatch> = fitted.collect::<Result<_, _>>()?;
@@ -63,7 +83,12 @@ pub(crate) async fn rows(session: &SessionContext, sql: &str, schema: &SchemaRef
 }
 
 /// Puts rows under a name, whatever stood there before.
-pub(crate) fn replace_table(session: &SessionContext, name: &str, rows: Vec<RecordBatch>, schema: SchemaRef) -> Result<(), DataFusionError> {
+pub(crate) fn replace_table(
+    session: &SessionContext,
+    name: &str,
+    rows: Vec<RecordBatch>,
+    schema: SchemaRef,
+) -> Result<(), DataFusionError> {
     session.deregister_table(name)?;
     session.register_table(name, Arc::new(MemTable::try_new(schema, vec![rows])?))?;
     Ok(())

@@ -17,14 +17,26 @@ const SCALE: i8 = 6;
 pub fn percent_of_udf() -> ScalarUDF {
     let money = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
     let percent = DataType::Decimal128(MONEY_PRECISION, SCALE);
-    create_udf("percent_of", vec![money.clone(), money], percent, Volatility::Immutable, Arc::new(percent_of))
+    create_udf(
+        "percent_of",
+        vec![money.clone(), money],
+        percent,
+        Volatility::Immutable,
+        Arc::new(percent_of),
+    )
 }
 
 fn percent_of(arguments: &[ColumnarValue]) -> Result<ColumnarValue, DataFusionError> {
     let columns = ColumnarValue::values_to_arrays(arguments)?;
-    let (parts, wholes) = (columns[0].as_primitive::<Decimal128Type>(), columns[1].as_primitive::<Decimal128Type>());
+    let (parts, wholes) = (
+        columns[0].as_primitive::<Decimal128Type>(),
+        columns[1].as_primitive::<Decimal128Type>(),
+    );
     let mut percents = Decimal128Builder::with_capacity(parts.len()).with_precision_and_scale(MONEY_PRECISION, SCALE)?;
-    parts.iter().zip(wholes).for_each(|(part, whole)| percents.append_option(percent(part, whole)));
+    parts
+        .iter()
+        .zip(wholes)
+        .for_each(|(part, whole)| percents.append_option(percent(part, whole)));
     let percents: Decimal128Array = percents.finish();
     Ok(ColumnarValue::Array(Arc::new(percents)))
 }

@@ -41,19 +41,36 @@ impl Change {
         let since = last - length + 1;
         let sum = |from: Day, to: Day| {
             let mut figures = MarginFigures::default();
-            days.iter().filter(|(day, _)| from <= *day && *day <= to).for_each(|(_, day)| figures.add(day));
+            days.iter()
+                .filter(|(day, _)| from <= *day && *day <= to)
+                .for_each(|(_, day)| figures.add(day));
             figures
         };
         let (before, after) = (sum(since - length, since - 1), sum(since, last));
         let tokens = |figures: &MarginFigures| i128::from(figures.input_tokens) + i128::from(figures.output_tokens);
         let moved = after.model_cost - before.model_cost;
-        let at = |numerator: i128, denominator: i128| if denominator > 0 { before.model_cost.ratio(numerator, denominator) } else { None };
+        let at = |numerator: i128, denominator: i128| {
+            if denominator > 0 {
+                before.model_cost.ratio(numerator, denominator)
+            } else {
+                None
+            }
+        };
         let at_new_volume = at(i128::from(after.calls), i128::from(before.calls)).unwrap_or(after.model_cost);
         let at_new_tokens = at(tokens(&after), tokens(&before)).unwrap_or(at_new_volume);
         let (by_volume, by_tokens) = (at_new_volume - before.model_cost, at_new_tokens - at_new_volume);
         let by_other_cogs = after.other_cogs - before.other_cogs;
         let by_price = moved - by_volume - by_tokens;
-        Some(Change { days: length, since: day_text(since), before, after, by_volume, by_tokens, by_price, by_other_cogs })
+        Some(Change {
+            days: length,
+            since: day_text(since),
+            before,
+            after,
+            by_volume,
+            by_tokens,
+            by_price,
+            by_other_cogs,
+        })
     }
 
     /// How the margin moved.
@@ -67,7 +84,12 @@ mod tests {
     use super::*;
 
     fn day(calls: i64, tokens: i64, cost: &str) -> MarginFigures {
-        MarginFigures { calls, input_tokens: tokens, model_cost: Amount::parse_major(cost).unwrap(), ..MarginFigures::default() }
+        MarginFigures {
+            calls,
+            input_tokens: tokens,
+            model_cost: Amount::parse_major(cost).unwrap(),
+            ..MarginFigures::default()
+        }
     }
 
     #[test]

@@ -48,7 +48,12 @@ impl Share {
 }
 
 impl Coverage {
-    pub(super) async fn measure(session: &SessionContext, by_customer: &[MarginLine], by_feature: &[MarginLine], currency: &str) -> Result<Coverage, DataFusionError> {
+    pub(super) async fn measure(
+        session: &SessionContext,
+        by_customer: &[MarginLine],
+        by_feature: &[MarginLine],
+        currency: &str,
+    ) -> Result<Coverage, DataFusionError> {
         let counts = counts(
             session,
             "SELECT sum(calls), sum(calls - unpriced_calls), \
@@ -58,11 +63,32 @@ impl Coverage {
         )
         .await?;
         let count = |at: usize| Amount::from_scaled(i128::from(counts.get(at).copied().unwrap_or(0)) * 10_i128.pow(12));
-        let calls = |name, title, at, advice| Share { name, title, part: count(at), whole: count(0), unit: "calls".to_owned(), advice };
+        let calls = |name, title, at, advice| Share {
+            name,
+            title,
+            part: count(at),
+            whole: count(0),
+            unit: "calls".to_owned(),
+            advice,
+        };
         let ours = |line: &&MarginLine| line.currency == currency;
         let revenue: Amount = by_customer.iter().filter(ours).map(|line| line.figures.revenue).sum();
-        let of = |lines: &[MarginLine], key: &str| -> Amount { lines.iter().filter(ours).filter(|line| line.key == key).map(|line| line.figures.revenue).sum() };
-        let money = |name, title, part, advice| Share { name, title, part, whole: revenue, unit: currency.to_owned(), advice };
+        let of = |lines: &[MarginLine], key: &str| -> Amount {
+            lines
+                .iter()
+                .filter(ours)
+                .filter(|line| line.key == key)
+                .map(|line| line.figures.revenue)
+                .sum()
+        };
+        let money = |name, title, part, advice| Share {
+            name,
+            title,
+            part,
+            whole: revenue,
+            unit: currency.to_owned(),
+            advice,
+        };
         let idle: Amount = by_customer
             .iter()
             .filter(ours)
@@ -70,15 +96,53 @@ impl Coverage {
             .map(|line| line.figures.revenue)
             .sum();
         let mut shares = vec![
-            calls("calls_priced", "Calls with a known cost", 1, "add the missing prices: `marginlake prices list`, `marginlake reprice`"),
-            calls("calls_with_usage", "Calls that report tokens", 4, "turn on usage in streaming responses of the apps concerned"),
-            calls("calls_with_customer", "Calls with a customer", 2, "set the customer id on the root span, as baggage or as a resource attribute"),
-            calls("calls_with_feature", "Calls with a feature", 3, "set the feature on the root span or the service"),
-            money("revenue_matched", "Revenue matched to a customer", revenue - of(by_customer, UNMATCHED), "name the customers in --customer-map"),
-            money("revenue_with_usage", "Revenue of customers that used it", revenue - idle - of(by_customer, UNMATCHED), "check that both sides name customers alike"),
-            money("revenue_allocated", "Revenue that a feature earned", revenue - of(by_feature, UNALLOCATED) - of(by_feature, UNMATCHED), "revenue of months without usage stays (unallocated)"),
+            calls(
+                "calls_priced",
+                "Calls with a known cost",
+                1,
+                "add the missing prices: `marginlake prices list`, `marginlake reprice`",
+            ),
+            calls(
+                "calls_with_usage",
+                "Calls that report tokens",
+                4,
+                "turn on usage in streaming responses of the apps concerned",
+            ),
+            calls(
+                "calls_with_customer",
+                "Calls with a customer",
+                2,
+                "set the customer id on the root span, as baggage or as a resource attribute",
+            ),
+            calls(
+                "calls_with_feature",
+                "Calls with a feature",
+                3,
+                "set the feature on the root span or the service",
+            ),
+            money(
+                "revenue_matched",
+                "Revenue matched to a customer",
+                revenue - of(by_customer, UNMATCHED),
+                "name the customers in --customer-map",
+            ),
+            money(
+                "revenue_with_usage",
+                "Revenue of customers that used it",
+                revenue - idle - of(by_customer, UNMATCHED),
+                "check that both sides name customers alike",
+            ),
+            money(
+                "revenue_allocated",
+                "Revenue that a feature earned",
+                revenue - of(by_feature, UNALLOCATED) - of(by_feature, UNMATCHED),
+                "revenue of months without usage stays (unallocated)",
+            ),
         ];
-        for line in by_customer.iter().filter(|line| line.key == NO_RATE && line.currency != currency) {
+        for line in by_customer
+            .iter()
+            .filter(|line| line.key == NO_RATE && line.currency != currency)
+        {
             shares.push(Share {
                 name: "revenue_with_rate",
                 title: "Amounts with an exchange rate",

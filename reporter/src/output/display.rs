@@ -12,7 +12,11 @@ pub(super) fn money(amount: Amount, currency: &str) -> String {
     let tiny = !amount.is_zero() && amount.scaled().abs() < 10_i128.pow(12 - places.min(12));
     let text = amount.rounded(if tiny { (places + 4).min(12) } else { places });
     let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
-    let sign = if digits.bytes().all(|byte| matches!(byte, b'0' | b'.')) { "" } else { sign };
+    let sign = if digits.bytes().all(|byte| matches!(byte, b'0' | b'.')) {
+        ""
+    } else {
+        sign
+    };
     let symbol = match currency {
         "USD" => "$",
         "EUR" => "€",
@@ -25,7 +29,11 @@ pub(super) fn money(amount: Amount, currency: &str) -> String {
 
 /// A change with its sign.
 pub(super) fn signed_money(amount: Amount, currency: &str) -> String {
-    if amount > Amount::ZERO { format!("+{}", money(amount, currency)) } else { money(amount, currency) }
+    if amount > Amount::ZERO {
+        format!("+{}", money(amount, currency))
+    } else {
+        money(amount, currency)
+    }
 }
 
 /// `62.1 %`.
@@ -88,7 +96,9 @@ pub(super) fn margin_pct(figures: &MarginFigures) -> String {
 
 fn grouped(digits: &str) -> String {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
-    let (whole, fraction) = digits.split_once('.').map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
+    let (whole, fraction) = digits
+        .split_once('.')
+        .map_or((digits, None), |(whole, fraction)| (whole, Some(fraction)));
     let mut text = String::from(sign);
     for (index, digit) in whole.chars().enumerate() {
         if index > 0 && (whole.len() - index) % 3 == 0 {
@@ -128,7 +138,13 @@ mod tests {
 
     #[test]
     fn large_counts_are_short() {
-        for (value, expected) in [(999, "999"), (9_999, "9,999"), (12_345, "12.3 k"), (1_234_567, "1.2 M"), (2_000_000_000, "2.0 bn")] {
+        for (value, expected) in [
+            (999, "999"),
+            (9_999, "9,999"),
+            (12_345, "12.3 k"),
+            (1_234_567, "1.2 M"),
+            (2_000_000_000, "2.0 bn"),
+        ] {
             assert_eq!(short_count(value), expected);
         }
     }

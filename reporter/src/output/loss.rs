@@ -34,12 +34,21 @@ pub struct Loss {
 }
 
 /// The largest losses over all dimensions, customers first where they are equal.
-pub(super) async fn losses(session: &SessionContext, lines: &[(Dimension, &[MarginLine])], days: i128) -> Result<Vec<Loss>, DataFusionError> {
+pub(super) async fn losses(
+    session: &SessionContext,
+    lines: &[(Dimension, &[MarginLine])],
+    days: i128,
+) -> Result<Vec<Loss>, DataFusionError> {
     let mut losing: Vec<(Dimension, &MarginLine)> = Vec::new();
     for (dimension, lines) in lines {
         // A model has no revenue of its own: its margin follows from who uses it.
         if *dimension != Dimension::Model {
-            losing.extend(lines.iter().filter(|line| line.figures.gross_margin().is_negative()).map(|line| (*dimension, line)));
+            losing.extend(
+                lines
+                    .iter()
+                    .filter(|line| line.figures.gross_margin().is_negative())
+                    .map(|line| (*dimension, line)),
+            );
         }
     }
     losing.sort_by_key(|(dimension, line)| (line.figures.gross_margin(), *dimension, line.key.clone()));
@@ -53,7 +62,11 @@ pub(super) async fn losses(session: &SessionContext, lines: &[(Dimension, &[Marg
 }
 
 /// The model that costs a key most, with its cost.
-async fn driver(session: &SessionContext, dimension: Dimension, line: &MarginLine) -> Result<Option<(String, Amount)>, DataFusionError> {
+async fn driver(
+    session: &SessionContext,
+    dimension: Dimension,
+    line: &MarginLine,
+) -> Result<Option<(String, Amount)>, DataFusionError> {
     let sql = format!(
         "SELECT CAST(model AS VARCHAR) AS model, sum(model_cost) AS cost FROM call_facts WHERE {} = '{}' AND currency = '{}' \
          GROUP BY model HAVING sum(model_cost) IS NOT NULL ORDER BY cost DESC, model LIMIT 1",
@@ -62,10 +75,15 @@ async fn driver(session: &SessionContext, dimension: Dimension, line: &MarginLin
         line.currency
     );
     let batches = session.sql(&sql).await?.collect().await?;
-    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(None) };
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+        return Ok(None);
+    };
     let model = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
     let cost = batch.column(1).as_primitive::<Decimal128Type>().value(0);
-    Ok(Some((model.as_string::<i32>().value(0).to_owned(), Amount::from_scaled(cost))))
+    Ok(Some((
+        model.as_string::<i32>().value(0).to_owned(),
+        Amount::from_scaled(cost),
+    )))
 }
 
 fn loss(dimension: Dimension, line: &MarginLine, driver: Option<(String, Amount)>, days: i128) -> Loss {
@@ -74,34 +92,66 @@ fn loss(dimension: Dimension, line: &MarginLine, driver: Option<(String, Amount)
     let lost_per_month = lost.ratio(30, days).unwrap_or(lost);
     let money = |amount| money(amount, &line.currency);
     let mostly = driver.and_then(|(model, cost)| Some((model, percent(cost, figures.cogs())?)));
-    let mostly_text = mostly.as_ref().map_or(String::new(), |(model, share)| format!("; {} of its cost is {model}", percent_text(Some(*share))));
+    let mostly_text = mostly.as_ref().map_or(String::new(), |(model, share)| {
+        format!("; {} of its cost is {model}", percent_text(Some(*share)))
+    });
     let (cause, lever) = match (dimension, line.key.as_str()) {
         (Dimension::Customer, UNATTRIBUTED) => (
             format!("{} calls name no customer{mostly_text}", figures.calls),
-            format!("set the customer id on these calls: {} a month is charged to nobody", money(lost_per_month)),
+            format!(
+                "set the customer id on these calls: {} a month is charged to nobody",
+                money(lost_per_month)
+            ),
         ),
         (_, UNATTRIBUTED) => (
             format!("{} calls name no {}{mostly_text}", figures.calls, dimension.name()),
-            format!("set the {} on these calls: {} a month cannot be judged", dimension.name(), money(lost_per_month)),
+            format!(
+                "set the {} on these calls: {} a month cannot be judged",
+                dimension.name(),
+                money(lost_per_month)
+            ),
         ),
         _ if figures.revenue <= Amount::ZERO => (
             format!("uses {} and pays nothing{mostly_text}", money(figures.cogs())),
-            format!("cap free use or move it to a plan of at least {} a month", money(figures.cogs().ratio(30, days).unwrap_or_default())),
+            format!(
+                "cap free use or move it to a plan of at least {} a month",
+                money(figures.cogs().ratio(30, days).unwrap_or_default())
+            ),
         ),
         _ => (
-            format!("costs {} of what it earns{mostly_text}", percent_text(percent(figures.cogs(), figures.revenue))),
+            format!(
+                "costs {} of what it earns{mostly_text}",
+                percent_text(percent(figures.cogs(), figures.revenue))
+            ),
             lever(figures, mostly.as_ref(), lost_per_month, &money),
         ),
     };
-    Loss { dimension: dimension.name(), key: line.key.clone(), lost, lost_per_month, cause, lever }
+    Loss {
+        dimension: dimension.name(),
+        key: line.key.clone(),
+        lost,
+        lost_per_month,
+        cause,
+        lever,
+    }
 }
 
-fn lever(figures: &MarginFigures, mostly: Option<&(String, Amount)>, lost_per_month: Amount, money: &dyn Fn(Amount) -> String) -> String {
+fn lever(
+    figures: &MarginFigures,
+    mostly: Option<&(String, Amount)>,
+    lost_per_month: Amount,
+    money: &dyn Fn(Amount) -> String,
+) -> String {
     let break_even = format!("earn {} more a month to break even", money(lost_per_month));
     let needed = percent(-figures.gross_margin(), figures.cogs());
-    let Some(((model, share), needed)) = mostly.zip(needed).map(|(mostly, needed)| (mostly, needed)) else { return break_even };
+    let Some(((model, share), needed)) = mostly.zip(needed).map(|(mostly, needed)| (mostly, needed)) else {
+        return break_even;
+    };
     if needed > *share {
         return break_even;
     }
-    format!("{break_even}, or cut cost by {}: start with {model}", percent_text(Some(needed)))
+    format!(
+        "{break_even}, or cut cost by {}: start with {model}",
+        percent_text(Some(needed))
+    )
 }

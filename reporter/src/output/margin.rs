@@ -133,19 +133,25 @@ impl MarginFigures {
 
 /// `100 * part / whole` at scale 12; `None` unless `whole` is positive.
 pub(super) fn percent(part: Amount, whole: Amount) -> Option<Amount> {
-    (whole > Amount::ZERO).then(|| part.ratio(100 * 10_i128.pow(12), whole.scaled())).flatten()
+    (whole > Amount::ZERO)
+        .then(|| part.ratio(100 * 10_i128.pow(12), whole.scaled()))
+        .flatten()
 }
 
 /// Visits the rows of a mart: day, key (empty without a key column), currency, figures.
 pub(super) fn visit(rows: &RecordBatch, key_column: Option<&str>, mut each: impl FnMut(Day, &str, &str, MarginFigures)) {
     let text = |name: &str| rows.column_by_name(name).map(|column| column.as_string::<i32>());
     let money = |name: &str, row: usize| {
-        let column = rows.column_by_name(name).map(|column| column.as_primitive::<Decimal128Type>());
+        let column = rows
+            .column_by_name(name)
+            .map(|column| column.as_primitive::<Decimal128Type>());
         column.map_or(Amount::ZERO, |column| Amount::from_scaled(column.value(row)))
     };
     let count = |name: &str, row: usize| {
         let column = rows.column_by_name(name).map(|column| column.as_primitive::<Int64Type>());
-        column.filter(|column| column.is_valid(row)).map_or(0, |column| column.value(row))
+        column
+            .filter(|column| column.is_valid(row))
+            .map_or(0, |column| column.value(row))
     };
     let days = rows.column(0).as_primitive::<Date32Type>();
     let (keys, currencies, statuses) = (key_column.and_then(text), text("currency"), text("cost_status"));
@@ -164,7 +170,12 @@ pub(super) fn visit(rows: &RecordBatch, key_column: Option<&str>, mut each: impl
             cost_status: statuses.map_or(CostStatus::NoUsage, |statuses| CostStatus::parse(statuses.value(row))),
         };
         let key = keys.map_or("", |keys| keys.value(row));
-        each(days.value(row), key, currencies.map_or("", |currencies| currencies.value(row)), figures);
+        each(
+            days.value(row),
+            key,
+            currencies.map_or("", |currencies| currencies.value(row)),
+            figures,
+        );
     }
 }
 
@@ -174,12 +185,19 @@ pub(super) fn lines(rows: &RecordBatch, key_column: &str) -> Vec<MarginLine> {
     visit(rows, Some(key_column), |_, key, currency, figures| {
         sums.entry((key.to_owned(), currency.to_owned())).or_default().add(&figures);
     });
-    let mut lines: Vec<MarginLine> =
-        sums.into_iter().map(|((key, currency), figures)| MarginLine { key, currency, figures }).collect();
+    let mut lines: Vec<MarginLine> = sums
+        .into_iter()
+        .map(|((key, currency), figures)| MarginLine { key, currency, figures })
+        .collect();
     let weight = |line: &MarginLine| line.figures.revenue.max(line.figures.cogs());
     let own_row = |line: &MarginLine| line.key.starts_with('(');
     lines.sort_by(|left, right| {
-        (own_row(left), weight(right), &left.key, &left.currency).cmp(&(own_row(right), weight(left), &right.key, &right.currency))
+        (own_row(left), weight(right), &left.key, &left.currency).cmp(&(
+            own_row(right),
+            weight(left),
+            &right.key,
+            &right.currency,
+        ))
     });
     lines
 }

@@ -10,29 +10,58 @@ use super::model::ReportModel;
 const SHOWN: usize = 20;
 
 pub(super) fn markdown(model: &ReportModel) -> String {
-    let mut text = format!("# Margins {} to {} ({})\n\n**{}**\n\n## Can it be trusted\n\n", model.from, model.to, model.currency, model.verdict());
+    let mut text = format!(
+        "# Margins {} to {} ({})\n\n**{}**\n\n## Can it be trusted\n\n",
+        model.from,
+        model.to,
+        model.currency,
+        model.verdict()
+    );
     text.push_str("| measure | covered | what to do |\n| --- | ---: | --- |\n");
     for share in &model.coverage.shares {
         let advice = if share.is_complete() { "" } else { share.advice };
         let covered = share_text(share.percent(), share.is_complete());
-        let _ = writeln!(text, "| {} ({}) | {covered} | {} |", share.title, cell(&share.unit), cell(advice));
+        let _ = writeln!(
+            text,
+            "| {} ({}) | {covered} | {} |",
+            share.title,
+            cell(&share.unit),
+            cell(advice)
+        );
     }
-    model.warnings.iter().for_each(|warning| text.push_str(&format!("\n> {}\n", cell(warning))));
+    model
+        .warnings
+        .iter()
+        .for_each(|warning| text.push_str(&format!("\n> {}\n", cell(warning))));
     if !model.losses.is_empty() {
         text.push_str("\n## What loses money\n\n| | lost | why | what to do |\n| --- | ---: | --- | --- |\n");
         for loss in &model.losses {
             let lost = money(loss.lost, &model.currency);
-            let _ = writeln!(text, "| {} {} | {lost} | {} | {} |", loss.dimension, cell(&loss.key), cell(&loss.cause), cell(&loss.lever));
+            let _ = writeln!(
+                text,
+                "| {} {} | {lost} | {} | {} |",
+                loss.dimension,
+                cell(&loss.key),
+                cell(&loss.cause),
+                cell(&loss.lever)
+            );
         }
     }
-    for (title, lines) in [("customer", &model.by_customer), ("feature", &model.by_feature), ("model", &model.by_model)] {
+    for (title, lines) in [
+        ("customer", &model.by_customer),
+        ("feature", &model.by_feature),
+        ("model", &model.by_model),
+    ] {
         table(&mut text, title, lines);
     }
     text
 }
 
 fn table(text: &mut String, title: &str, lines: &[MarginLine]) {
-    let _ = writeln!(text, "\n## By {title}\n\n| {title} | revenue | cost | margin | margin % | calls | unpriced |");
+    let _ = writeln!(
+        text,
+        "\n## By {title}\n\n| {title} | revenue | cost | margin | margin % | calls | unpriced |"
+    );
     text.push_str("| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n");
     let (own, named): (Vec<&MarginLine>, Vec<&MarginLine>) = lines.iter().partition(|line| line.key.starts_with('('));
     for line in named.iter().take(SHOWN).chain(&own) {

@@ -52,9 +52,17 @@ pub struct ReportModel {
 
 impl ReportModel {
     /// Gathers the report from the marts and the session that made them.
-    pub async fn build(session: &SessionContext, sheets: &[Sheet], load: &LoadReport, options: &ReportOptions, window: Window) -> Result<ReportModel, DataFusionError> {
+    pub async fn build(
+        session: &SessionContext,
+        sheets: &[Sheet],
+        load: &LoadReport,
+        options: &ReportOptions,
+        window: Window,
+    ) -> Result<ReportModel, DataFusionError> {
         let sheet = |name: &str| sheets.iter().find(|sheet| sheet.name == name).map(|sheet| &sheet.rows);
-        let by = |dimension: Dimension| sheet(&format!("margin_by_{}", dimension.name())).map_or(Vec::new(), |rows| lines(rows, dimension.key_column()));
+        let by = |dimension: Dimension| {
+            sheet(&format!("margin_by_{}", dimension.name())).map_or(Vec::new(), |rows| lines(rows, dimension.key_column()))
+        };
         let (by_customer, by_feature, by_model) = (by(Dimension::Customer), by(Dimension::Feature), by(Dimension::Model));
         let currency = options.currency.to_string();
 
@@ -74,11 +82,16 @@ impl ReportModel {
         let last = usage.map_or(window.to, |(_, last)| last.min(window.to));
         let first = usage.map_or(window.from, |(first, _)| first.max(window.from));
         let span = i128::from(window.to - window.from + 1);
-        let of = [(Dimension::Customer, by_customer.as_slice()), (Dimension::Feature, by_feature.as_slice())];
+        let of = [
+            (Dimension::Customer, by_customer.as_slice()),
+            (Dimension::Feature, by_feature.as_slice()),
+        ];
         Ok(ReportModel {
             from: day_text(window.from),
             to: day_text(window.to),
-            as_of: options.as_of.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
+            as_of: options
+                .as_of
+                .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
             coverage: Coverage::measure(session, &by_customer, &by_feature, &currency).await?,
             warnings: warnings(usage, window, load, &by_customer, &currency),
             change: Change::of(&days, first, last),
@@ -105,9 +118,16 @@ impl ReportModel {
             ("not_cogs_cost", total.not_cogs_cost),
         ];
         let counts = [("calls", total.calls), ("unpriced_calls", total.unpriced_calls)];
-        let mut totals: BTreeMap<String, String> = money.into_iter().map(|(name, amount)| (name.to_owned(), amount.to_string())).collect();
+        let mut totals: BTreeMap<String, String> = money
+            .into_iter()
+            .map(|(name, amount)| (name.to_owned(), amount.to_string()))
+            .collect();
         totals.extend(counts.into_iter().map(|(name, count)| (name.to_owned(), count.to_string())));
-        let coverage = self.coverage.shares.iter().filter_map(|share| Some((format!("coverage_{}", share.name), share.percent()?.to_string())));
+        let coverage = self
+            .coverage
+            .shares
+            .iter()
+            .filter_map(|share| Some((format!("coverage_{}", share.name), share.percent()?.to_string())));
         totals.extend(coverage);
         totals
     }
@@ -121,13 +141,23 @@ impl ReportModel {
         let (revenue, cost) = (money(total.revenue), display::cost(total, currency));
         match total.gross_margin_pct() {
             Some(_) if margin.is_negative() => format!("You lose {} on {revenue} of revenue: cost is {cost}.", money(-margin)),
-            Some(percent) => format!("You make {bound}{} on {revenue} of revenue, a gross margin of {bound}{}.", money(margin), display::percent_text(Some(percent))),
+            Some(percent) => format!(
+                "You make {bound}{} on {revenue} of revenue, a gross margin of {bound}{}.",
+                money(margin),
+                display::percent_text(Some(percent))
+            ),
             None => format!("There is no revenue in these days; the cost is {cost}."),
         }
     }
 }
 
-fn warnings(usage: Option<(Day, Day)>, window: Window, load: &LoadReport, by_customer: &[MarginLine], currency: &str) -> Vec<String> {
+fn warnings(
+    usage: Option<(Day, Day)>,
+    window: Window,
+    load: &LoadReport,
+    by_customer: &[MarginLine],
+    currency: &str,
+) -> Vec<String> {
     let mut warnings = Vec::new();
     match usage {
         None => warnings.push("The lake has no calls: the costs of these days are missing.".to_owned()),
@@ -143,7 +173,10 @@ fn warnings(usage: Option<(Day, Day)>, window: Window, load: &LoadReport, by_cus
     }
     for line in by_customer.iter().filter(|line| line.currency != currency) {
         let amount = display::money(line.figures.revenue - line.figures.cogs(), &line.currency);
-        warnings.push(format!("{amount} (revenue less cost) stays in {} for want of an exchange rate and is in no total.", line.currency));
+        warnings.push(format!(
+            "{amount} (revenue less cost) stays in {} for want of an exchange rate and is in no total.",
+            line.currency
+        ));
     }
     warnings
 }

@@ -34,15 +34,30 @@ pub(crate) fn check_ours(out: &Path) -> Result<(), ReportError> {
     let is_empty = match fs::read_dir(out) {
         Ok(mut entries) => entries.next().is_none(),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
-        Err(source) => return Err(ReportError::Write { path: out.to_owned(), source }),
+        Err(source) => {
+            return Err(ReportError::Write {
+                path: out.to_owned(),
+                source,
+            });
+        }
     };
-    if is_empty || out.join(MARKER).exists() { Ok(()) } else { Err(ReportError::ForeignOut { path: out.to_owned() }) }
+    if is_empty || out.join(MARKER).exists() {
+        Ok(())
+    } else {
+        Err(ReportError::ForeignOut { path: out.to_owned() })
+    }
 }
 
 fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
     let marts = folder.join("marts");
-    fs::create_dir_all(&marts).map_err(|source| ReportError::Write { path: marts.clone(), source })?;
-    write(&folder.join(MARKER), b"Written by `marginlake report`; replaced by each run.\n")?;
+    fs::create_dir_all(&marts).map_err(|source| ReportError::Write {
+        path: marts.clone(),
+        source,
+    })?;
+    write(
+        &folder.join(MARKER),
+        b"Written by `marginlake report`; replaced by each run.\n",
+    )?;
     for sheet in sheets {
         write(&marts.join(format!("{}.parquet", sheet.name)), &parquet(sheet)?)?;
     }
@@ -68,7 +83,10 @@ fn rows(folder: &Path, sheets: &[Sheet], format: Format, extension: &str) -> Res
     for sheet in sheets {
         let path = folder.join(format!("{}.{extension}", sheet.name));
         let mut bytes = Vec::new();
-        write_rows(std::slice::from_ref(&sheet.rows), format, &mut bytes).map_err(|source| ReportError::Write { path: path.clone(), source })?;
+        write_rows(std::slice::from_ref(&sheet.rows), format, &mut bytes).map_err(|source| ReportError::Write {
+            path: path.clone(),
+            source,
+        })?;
         write(&path, &bytes)?;
     }
     Ok(())
@@ -89,14 +107,20 @@ fn parquet(sheet: &Sheet) -> Result<Vec<u8>, ReportError> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let failed = |source| ReportError::Write { path: path.to_owned(), source };
+    let failed = |source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    };
     let mut file = fs::File::create(path).map_err(failed)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }
 
 /// Swaps two folders in one step where the system can; a missing or empty target is simply renamed over.
 fn swap(fresh: &Path, out: &Path) -> Result<(), ReportError> {
-    let failed = |source| ReportError::Write { path: out.to_owned(), source };
+    let failed = |source| ReportError::Write {
+        path: out.to_owned(),
+        source,
+    };
     if fs::rename(fresh, out).is_ok() {
         return Ok(());
     }
@@ -132,13 +156,18 @@ fn replace_in_two_steps(fresh: &Path, out: &Path) -> std::io::Result<()> {
 
 fn remove(folder: &Path) -> Result<(), ReportError> {
     match fs::remove_dir_all(folder) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(ReportError::Write { path: folder.to_owned(), source }),
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(ReportError::Write {
+            path: folder.to_owned(),
+            source,
+        }),
         _ => Ok(()),
     }
 }
 
 /// `reports` -> `.reports.new` beside it: a rename stays on one file system.
 fn sibling(out: &Path, suffix: &str) -> PathBuf {
-    let name = out.file_name().map_or_else(|| "report".to_owned(), |name| name.to_string_lossy().into_owned());
+    let name = out
+        .file_name()
+        .map_or_else(|| "report".to_owned(), |name| name.to_string_lossy().into_owned());
     out.with_file_name(format!(".{name}.{suffix}"))
 }

@@ -36,15 +36,32 @@ impl DailyChart<'_> {
     /// Revenue as a line over bars of cost.
     pub(super) fn svg(&self) -> String {
         let (width, height, left, top, bottom) = (720 * PX, 240 * PX, 76 * PX, 14 * PX, 26 * PX);
-        let scale = Scale::of(self.days.iter().flat_map(|(_, revenue, cost)| [*revenue, *cost]), top, height - bottom);
+        let scale = Scale::of(
+            self.days.iter().flat_map(|(_, revenue, cost)| [*revenue, *cost]),
+            top,
+            height - bottom,
+        );
         let slot = (width - left) / (self.days.len().max(1) as i128);
-        let mut svg = open(720, 240, "Revenue and cost by day", &format!("Bars are cost, the line is revenue, in {}.", self.currency));
+        let mut svg = open(
+            720,
+            240,
+            "Revenue and cost by day",
+            &format!("Bars are cost, the line is revenue, in {}.", self.currency),
+        );
         scale.axis(&mut svg, left, width, self.currency);
         let mut points = String::new();
         for (index, (day, revenue, cost)) in self.days.iter().enumerate() {
             let x = left + slot * index as i128;
             let bar = scale.bar(*cost);
-            rect(&mut svg, "cost", x + slot / 8, bar.0, (slot * 3 / 4).max(2), bar.1, &format!("{day}: cost {}", money(*cost, self.currency)));
+            rect(
+                &mut svg,
+                "cost",
+                x + slot / 8,
+                bar.0,
+                (slot * 3 / 4).max(2),
+                bar.1,
+                &format!("{day}: cost {}", money(*cost, self.currency)),
+            );
             let _ = write!(points, "{},{} ", px(x + slot / 2), px(scale.at(*revenue)));
             let every = (self.days.len() / 8).max(1);
             if index % every == 0 && x + 60 * PX <= width {
@@ -61,19 +78,48 @@ impl BarChart<'_> {
     pub(super) fn svg(&self) -> String {
         let (row, label, right) = (26 * PX, 190 * PX, 110 * PX);
         let (width, height) = (720 * PX, row * self.bars.len() as i128 + 8 * PX);
-        let largest = self.bars.iter().map(|(_, amount)| amount.scaled().abs()).max().unwrap_or(0).max(1);
+        let largest = self
+            .bars
+            .iter()
+            .map(|(_, amount)| amount.scaled().abs())
+            .max()
+            .unwrap_or(0)
+            .max(1);
         let any_loss = self.bars.iter().any(|(_, amount)| amount.is_negative());
         let room = width - label - right;
-        let (zero, reach) = if any_loss { (label + room * 2 / 5, room * 2 / 5) } else { (label, room) };
+        let (zero, reach) = if any_loss {
+            (label + room * 2 / 5, room * 2 / 5)
+        } else {
+            (label, room)
+        };
         let gain_reach = if any_loss { room * 3 / 5 } else { reach };
-        let mut svg = open(720, height / PX, self.title, &format!("One bar for each key, in {}; losses go left.", self.currency));
-        let scale = |amount: i128, reach: i128| (amount / (largest / 1_000_000).max(1)) * reach / (largest / (largest / 1_000_000).max(1)).max(1);
+        let mut svg = open(
+            720,
+            height / PX,
+            self.title,
+            &format!("One bar for each key, in {}; losses go left.", self.currency),
+        );
+        let scale = |amount: i128, reach: i128| {
+            (amount / (largest / 1_000_000).max(1)) * reach / (largest / (largest / 1_000_000).max(1)).max(1)
+        };
         for (index, (key, amount)) in self.bars.iter().enumerate() {
             let y = row * index as i128 + 4 * PX;
             let length = scale(amount.scaled().abs(), if amount.is_negative() { reach } else { gain_reach }).max(PX);
-            let (class, x) = if amount.is_negative() { ("loss", zero - length) } else { ("gain", zero) };
+            let (class, x) = if amount.is_negative() {
+                ("loss", zero - length)
+            } else {
+                ("gain", zero)
+            };
             let value = money(*amount, self.currency);
-            rect(&mut svg, class, x, y + 3 * PX, length, row - 8 * PX, &format!("{key}: {value}"));
+            rect(
+                &mut svg,
+                class,
+                x,
+                y + 3 * PX,
+                length,
+                row - 8 * PX,
+                &format!("{key}: {value}"),
+            );
             text(&mut svg, "label", label - 10 * PX, y + 16 * PX, "end", &shorten(key, 26));
             let value_x = if amount.is_negative() { zero } else { zero + length };
             text(&mut svg, "value", value_x + 6 * PX, y + 16 * PX, "start", &value);
@@ -94,24 +140,58 @@ impl BridgeChart<'_> {
         }
         let scale = Scale::of(levels.iter().copied(), top, height - bottom);
         let slot = (width - left) / (self.steps.len() as i128 + 2);
-        let mut svg = open(720, 220, self.title, &format!("From {} to {}, in {}.", self.start.0, self.end.0, self.currency));
+        let mut svg = open(
+            720,
+            220,
+            self.title,
+            &format!("From {} to {}, in {}.", self.start.0, self.end.0, self.currency),
+        );
         scale.axis(&mut svg, left, width, self.currency);
         let mut column = |index: i128, name: &str, class: &str, from: Amount, to: Amount, shown: &str| {
             let x = left + slot * index;
             let (high, low) = (scale.at(from).min(scale.at(to)), scale.at(from).max(scale.at(to)));
-            rect(&mut svg, class, x + slot / 6, high, slot * 2 / 3, (low - high).max(PX), &format!("{name}: {shown}"));
+            rect(
+                &mut svg,
+                class,
+                x + slot / 6,
+                high,
+                slot * 2 / 3,
+                (low - high).max(PX),
+                &format!("{name}: {shown}"),
+            );
             text(&mut svg, "value", x + slot / 2, high - 5 * PX, "middle", shown);
             text(&mut svg, "tick", x + slot / 2, height - 10 * PX, "middle", name);
         };
-        column(0, self.start.0, "cost", Amount::ZERO, self.start.1, &money(self.start.1, self.currency));
+        column(
+            0,
+            self.start.0,
+            "cost",
+            Amount::ZERO,
+            self.start.1,
+            &money(self.start.1, self.currency),
+        );
         let mut level = self.start.1;
         for (index, (name, step)) in self.steps.iter().enumerate() {
             // More cost is bad: the colours are those of the margin.
             let class = if step.is_negative() { "gain" } else { "loss" };
-            column(index as i128 + 1, name, class, level, level + *step, &super::display::signed_money(*step, self.currency));
+            column(
+                index as i128 + 1,
+                name,
+                class,
+                level,
+                level + *step,
+                &super::display::signed_money(*step, self.currency),
+            );
             level += *step;
         }
-        column(self.steps.len() as i128 + 1, self.end.0, "cost", Amount::ZERO, self.end.1, &money(self.end.1, self.currency));
+        column(
+            self.steps.len() as i128 + 1,
+            self.end.0,
+            "cost",
+            Amount::ZERO,
+            self.end.1,
+            &money(self.end.1, self.currency),
+        );
         svg + "</svg>"
     }
 }
@@ -131,7 +211,12 @@ impl Scale {
             low = low.min(amount.scaled());
             high = high.max(amount.scaled());
         }
-        Scale { low, high: high.max(low + 1), top, bottom }
+        Scale {
+            low,
+            high: high.max(low + 1),
+            top,
+            bottom,
+        }
     }
 
     fn at(&self, amount: Amount) -> i128 {
@@ -149,8 +234,22 @@ impl Scale {
     fn axis(&self, svg: &mut String, left: i128, width: i128, currency: &str) {
         for value in [self.low, self.high].into_iter().chain((self.low < 0).then_some(0)) {
             let y = self.at(Amount::from_scaled(value));
-            let _ = write!(svg, "<line class=\"grid\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>", px(left), px(y), px(width), px(y));
-            text(svg, "tick", left - 8 * PX, y + 4 * PX, "end", &money(Amount::from_scaled(value), currency));
+            let _ = write!(
+                svg,
+                "<line class=\"grid\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>",
+                px(left),
+                px(y),
+                px(width),
+                px(y)
+            );
+            text(
+                svg,
+                "tick",
+                left - 8 * PX,
+                y + 4 * PX,
+                "end",
+                &money(Amount::from_scaled(value), currency),
+            );
         }
     }
 }
@@ -177,7 +276,13 @@ fn rect(svg: &mut String, class: &str, x: i128, y: i128, width: i128, height: i1
 }
 
 fn text(svg: &mut String, class: &str, x: i128, y: i128, anchor: &str, words: &str) {
-    let _ = write!(svg, "<text class=\"{class}\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>", px(x), px(y), escape(words));
+    let _ = write!(
+        svg,
+        "<text class=\"{class}\" x=\"{}\" y=\"{}\" text-anchor=\"{anchor}\">{}</text>",
+        px(x),
+        px(y),
+        escape(words)
+    );
 }
 
 fn px(tenths: i128) -> String {

@@ -1,7 +1,5 @@
 //! The report in a terminal.
 
-use std::fmt::Write;
-
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::display::{self, count, money, share_text, short_count, signed_money};
@@ -22,22 +20,38 @@ pub struct TerminalStyle {
 
 impl Default for TerminalStyle {
     fn default() -> TerminalStyle {
-        TerminalStyle { width: 120, color: false }
+        TerminalStyle {
+            width: 120,
+            color: false,
+        }
     }
 }
 
 /// The report as text, ending in a line break.
 pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
-    let bold = |text: &str| if style.color { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() };
+    let bold = |text: &str| {
+        if style.color {
+            format!("\u{1b}[1m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    };
     let mut text = String::new();
-    let mut line = |words: &str| drop(writeln!(text, "{words}"));
-    line(&bold(&format!("Margins {} to {} in {}", model.from, model.to, model.currency)));
+    let mut line = |words: &str| text.extend([words, "\n"]);
+    line(&bold(&format!(
+        "Margins {} to {} in {}",
+        model.from, model.to, model.currency
+    )));
     line(&model.verdict());
     line("");
     line(&bold("Can it be trusted"));
     for share in &model.coverage.shares {
         let value = share_text(share.percent(), share.is_complete());
-        let advice = if share.is_complete() { String::new() } else { format!("  {}", share.advice) };
+        let advice = if share.is_complete() {
+            String::new()
+        } else {
+            format!("  {}", share.advice)
+        };
         line(&format!("  {value:>9}  {}{advice}", share.title));
     }
     model.warnings.iter().for_each(|warning| line(&format!("  note: {warning}")));
@@ -45,7 +59,11 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
         line("");
         line(&bold(&format!("What changed in the last {} days", change.days)));
         let signed = |amount| signed_money(amount, &model.currency);
-        line(&format!("  revenue {}, gross margin {}", signed(change.after.revenue - change.before.revenue), signed(change.margin())));
+        line(&format!(
+            "  revenue {}, gross margin {}",
+            signed(change.after.revenue - change.before.revenue),
+            signed(change.margin())
+        ));
         line(&format!(
             "  model cost {}: calls {}, tokens a call {}, price of a token {}",
             signed(change.after.model_cost - change.before.model_cost),
@@ -61,11 +79,20 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
         table.set_header(["", "lost", "why", "what to do"]);
         for loss in &model.losses {
             let key = Cell::new(format!("{} {}", loss.dimension, loss.key));
-            table.add_row([key, right(money(loss.lost, &model.currency)), Cell::new(&loss.cause), Cell::new(&loss.lever)]);
+            table.add_row([
+                key,
+                right(money(loss.lost, &model.currency)),
+                Cell::new(&loss.cause),
+                Cell::new(&loss.lever),
+            ]);
         }
         line(&table.to_string());
     }
-    for (title, lines) in [("customer", &model.by_customer), ("feature", &model.by_feature), ("model", &model.by_model)] {
+    for (title, lines) in [
+        ("customer", &model.by_customer),
+        ("feature", &model.by_feature),
+        ("model", &model.by_model),
+    ] {
         line("");
         line(&bold(&format!("By {title}")));
         line(&margin_table(title, lines, style).to_string());
@@ -75,10 +102,23 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
 
 fn margin_table(title: &str, lines: &[MarginLine], style: TerminalStyle) -> Table {
     let mut table = new_table(style);
-    table.set_header([title, "revenue", "cost", "margin", "margin %", "calls", "tokens in", "tokens out", "unpriced"].map(|name| match name {
-        name if name == title => Cell::new(name),
-        name => right(name.to_owned()),
-    }));
+    table.set_header(
+        [
+            title,
+            "revenue",
+            "cost",
+            "margin",
+            "margin %",
+            "calls",
+            "tokens in",
+            "tokens out",
+            "unpriced",
+        ]
+        .map(|name| match name {
+            name if name == title => Cell::new(name),
+            name => right(name.to_owned()),
+        }),
+    );
     // Rows in brackets are always shown: they are what is not known.
     let (own, named): (Vec<&MarginLine>, Vec<&MarginLine>) = lines.iter().partition(|line| line.key.starts_with('('));
     for line in named.iter().take(SHOWN).chain(&own) {
@@ -92,7 +132,11 @@ fn margin_table(title: &str, lines: &[MarginLine], style: TerminalStyle) -> Tabl
             right(count(figures.calls)),
             right(short_count(figures.input_tokens)),
             right(short_count(figures.output_tokens)),
-            right(if figures.unpriced_calls == 0 { String::new() } else { count(figures.unpriced_calls) }),
+            right(if figures.unpriced_calls == 0 {
+                String::new()
+            } else {
+                count(figures.unpriced_calls)
+            }),
         ]);
     }
     if named.len() > SHOWN {
@@ -103,7 +147,10 @@ fn margin_table(title: &str, lines: &[MarginLine], style: TerminalStyle) -> Tabl
 
 fn new_table(style: TerminalStyle) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(style.width.max(40));
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(style.width.max(40));
     table
 }
 

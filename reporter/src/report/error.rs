@@ -32,7 +32,9 @@ pub enum ReportError {
         to: NaiveDate,
     },
     /// There is neither a call nor a revenue line.
-    #[error("there is nothing to report: the lake has no calls and the revenue files have no lines; send traffic to `marginlake collect`, then settle")]
+    #[error(
+        "there is nothing to report: the lake has no calls and the revenue files have no lines; send traffic to `marginlake collect`, then settle"
+    )]
     Nothing,
     /// A file of the outputs could not be written.
     #[error("cannot write {}", path.display())]

@@ -23,7 +23,12 @@ pub(super) struct Published<'a> {
 
 impl<'a> Published<'a> {
     pub(super) fn new(lake: &'a Lake, whole: Option<Window>, window: Window) -> Published<'a> {
-        Published { lake, whole: whole.is_some(), window, versions: BTreeMap::new() }
+        Published {
+            lake,
+            whole: whole.is_some(),
+            window,
+            versions: BTreeMap::new(),
+        }
     }
 
     pub(super) fn versions(&self) -> &BTreeMap<String, i64> {
@@ -43,7 +48,12 @@ impl<'a> Published<'a> {
     }
 
     /// Marts hold each day as the last run that reported it saw it.
-    pub(super) async fn replace_days(&mut self, name: &str, schema: &SchemaRef, batches: &[RecordBatch]) -> Result<(), LakeError> {
+    pub(super) async fn replace_days(
+        &mut self,
+        name: &str,
+        schema: &SchemaRef,
+        batches: &[RecordBatch],
+    ) -> Result<(), LakeError> {
         let mut handle = self.lake.ensure_named(name, schema, &[DATE]).await?;
         if self.whole {
             handle.replace_all(batches, &[]).await?;

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, Date32Array, Int64Builder, MapBuilder, MapFieldNames, RecordBatch, StringArray, StringBuilder,
+    TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field};
 use marginlake_lake::schema::run_manifest;
 use marginlake_lake::{Lake, Table};
@@ -29,7 +32,13 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    pub(super) fn new(options: &ReportOptions, window: Window, loaded: &Loaded, model: &ReportModel, versions: &BTreeMap<String, i64>) -> Manifest {
+    pub(super) fn new(
+        options: &ReportOptions,
+        window: Window,
+        loaded: &Loaded,
+        model: &ReportModel,
+        versions: &BTreeMap<String, i64>,
+    ) -> Manifest {
         let text = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         let mut manifest = Manifest {
             run_id: String::new(),
@@ -52,7 +61,15 @@ impl Manifest {
 
     /// The same inputs, days and figures are the same run, whatever versions its tables got.
     fn identity(&self) -> String {
-        let parts = (&self.as_of, self.window.from, self.window.to, &self.currency, &self.inputs, &self.policies, &self.totals);
+        let parts = (
+            &self.as_of,
+            self.window.from,
+            self.window.to,
+            &self.currency,
+            &self.inputs,
+            &self.policies,
+            &self.totals,
+        );
         let text = serde_json::to_string(&parts).expect("maps of text are JSON");
         hex::encode(Sha256::digest(text.as_bytes()))
     }
@@ -82,11 +99,19 @@ pub(super) async fn write(lake: &Lake, manifest: &Manifest) -> Result<(), Report
     let mut table = lake.ensure(Table::RunManifest).await?;
     let session = empty_session();
     session.register_table("runs", table.provider().await?)?;
-    let earlier = session.sql(&format!("SELECT * FROM runs WHERE run_id <> '{}'", manifest.run_id)).await?.collect().await?;
+    let earlier = session
+        .sql(&format!("SELECT * FROM runs WHERE run_id <> '{}'", manifest.run_id))
+        .await?
+        .collect()
+        .await?;
     let schema = run_manifest();
     let mut rows = Vec::new();
     for batch in earlier {
-        let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| arrow::compute::cast(column, field.data_type()));
+        let columns = batch
+            .columns()
+            .iter()
+            .zip(schema.fields())
+            .map(|(column, field)| arrow::compute::cast(column, field.data_type()));
         rows.push(RecordBatch::try_new(Arc::clone(&schema), columns.collect::<Result<_, _>>()?)?);
     }
     rows.push(manifest.row()?);
@@ -95,7 +120,11 @@ pub(super) async fn write(lake: &Lake, manifest: &Manifest) -> Result<(), Report
 }
 
 fn names() -> MapFieldNames {
-    MapFieldNames { entry: "key_value".to_owned(), key: "key".to_owned(), value: "value".to_owned() }
+    MapFieldNames {
+        entry: "key_value".to_owned(),
+        key: "key".to_owned(),
+        value: "value".to_owned(),
+    }
 }
 
 fn texts(entries: &BTreeMap<String, String>) -> Result<ArrayRef, ReportError> {

@@ -8,6 +8,10 @@ mod error;
 mod lake_tables;
 mod manifest;
 mod options;
+#[cfg(test)]
+mod synthetic;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 
@@ -77,29 +81,50 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     session.register_table("calls", calls.provider().await?)?;
 
     let with_usage = marts::customers_with_usage(&session).await?;
-    let policy = RevenuePolicy { rates, customers: CustomerLadder { map, with_usage }, report_currency: options.currency };
+    let policy = RevenuePolicy {
+        rates,
+        customers: CustomerLadder { map, with_usage },
+        report_currency: options.currency,
+    };
     let (pools, daily) = earn(&loaded, &policy)?;
     let Some(window) = window(options, marts::usage_days(&session).await?, pools.days()) else {
         return Err(ReportError::Nothing);
     };
 
-    marts::register_calls(&session, &ReportCalls { window, currency: options.currency, rates: &policy.rates }).await?;
+    marts::register_calls(
+        &session,
+        &ReportCalls {
+            window,
+            currency: options.currency,
+            rates: &policy.rates,
+        },
+    )
+    .await?;
     let revenue = allocate_all(&session, &pools, window, options).await?;
     let by_key = marts::register_revenue(&session, &revenue, window)?;
     let mut sheets = Vec::new();
     for mart in &MARGIN_MARTS {
-        sheets.push(Sheet { name: mart.name, rows: marts::build(&session, mart).await? });
+        sheets.push(Sheet {
+            name: mart.name,
+            rows: marts::build(&session, mart).await?,
+        });
     }
     let model = ReportModel::build(&session, &sheets, &loaded.report, options, window).await?;
 
     // From here on things are written.
     let mut published = Published::new(lake, options.is_whole().then_some(window), window);
     published.read_version("calls", calls.version());
-    published.replace_all(Table::RevenueLines, &lines_batches(&loaded.lines, &policy)?).await?;
+    published
+        .replace_all(Table::RevenueLines, &lines_batches(&loaded.lines, &policy)?)
+        .await?;
     published.replace_all(Table::RevenueDaily, &daily).await?;
-    published.replace_days("revenue_by_key", &marginlake_lake::schema::revenue_by_key(), &by_key).await?;
+    published
+        .replace_days("revenue_by_key", &marginlake_lake::schema::revenue_by_key(), &by_key)
+        .await?;
     for (mart, sheet) in MARGIN_MARTS.iter().zip(&sheets) {
-        published.replace_days(mart.name, &mart.schema(), std::slice::from_ref(&sheet.rows)).await?;
+        published
+            .replace_days(mart.name, &mart.schema(), std::slice::from_ref(&sheet.rows))
+            .await?;
     }
     let row = manifest::Manifest::new(options, window, &loaded, &model, published.versions());
     if let Some(out) = &options.out {
@@ -107,7 +132,11 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     }
     let run_id = row.run_id.clone();
     manifest::write(lake, &row).await?;
-    Ok(ReportOutcome { model, out: options.out.clone(), run_id })
+    Ok(ReportOutcome {
+        model,
+        out: options.out.clone(),
+        run_id,
+    })
 }
 
 /// Reads revenue files and says what is in them; writes nothing.
@@ -137,7 +166,10 @@ async fn allocate_all(
     let mut all = Vec::new();
     for dimension in Dimension::ALL {
         let shares = marts::cost_shares(session, dimension, window).await?;
-        all.push((dimension, allocate::revenue_by_key(dimension, pools, &shares, options.currency)));
+        all.push((
+            dimension,
+            allocate::revenue_by_key(dimension, pools, &shares, options.currency),
+        ));
     }
     Ok(all)
 }

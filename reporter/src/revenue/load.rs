@@ -73,7 +73,9 @@ pub fn load(inputs: &RevenueInputs) -> Result<Loaded, RevenueError> {
 impl Loaded {
     /// Remembers a file that is not revenue (rates, mapping) under `role:name`.
     pub fn note_input(&mut self, role: &str, path: &Path) -> Result<(), RevenueError> {
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         self.inputs.push(InputFile {
             name: format!("{role}:{name}"),
             sha256: hex::encode(Sha256::digest(read_bytes(path)?)),
