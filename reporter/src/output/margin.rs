@@ -1,0 +1,203 @@
+//! Margin figures read from a mart's rows and added up over its days.
+
+use std::collections::BTreeMap;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
+use serde::{Serialize, Serializer};
+
+use crate::revenue::Amount;
+use crate::revenue::time::Day;
+
+/// The measures of a margin mart, summed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct MarginFigures {
+    /// Net revenue.
+    #[serde(serialize_with = "exact")]
+    pub revenue: Amount,
+    /// The part of it that is an allocation.
+    #[serde(serialize_with = "exact")]
+    pub revenue_allocated: Amount,
+    /// Cost of model calls, as far as known.
+    #[serde(serialize_with = "exact")]
+    pub model_cost: Amount,
+    /// Other cost of goods sold, as far as known.
+    #[serde(serialize_with = "exact")]
+    pub other_cogs: Amount,
+    /// Variable cost outside of COGS.
+    #[serde(serialize_with = "exact")]
+    pub variable_cost: Amount,
+    /// Cost that is in no margin.
+    #[serde(serialize_with = "exact")]
+    pub not_cogs_cost: Amount,
+    /// Model calls.
+    pub calls: i64,
+    /// Input tokens, cached ones included; as far as reported.
+    pub input_tokens: i64,
+    /// Output tokens, reasoning included; as far as reported.
+    pub output_tokens: i64,
+    /// Calls whose cost is not known.
+    pub unpriced_calls: i64,
+    /// What is known of the cost.
+    pub cost_status: CostStatus,
+}
+
+/// What is known of a cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CostStatus {
+    /// There was nothing that costs.
+    #[default]
+    NoUsage,
+    /// Every call has a price.
+    Known,
+    /// Some calls have none: the cost is at least this.
+    LowerBound,
+    /// No call has a price.
+    Unknown,
+}
+
+/// One key of a dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MarginLine {
+    /// Key, or a row of its own in brackets.
+    pub key: String,
+    /// Currency of the amounts.
+    pub currency: String,
+    /// Its figures.
+    #[serde(flatten)]
+    pub figures: MarginFigures,
+}
+
+/// Writes the exact decimal text.
+pub(super) fn exact<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(amount)
+}
+
+impl CostStatus {
+    fn parse(text: &str) -> CostStatus {
+        match text {
+            "known" => CostStatus::Known,
+            "lower_bound" => CostStatus::LowerBound,
+            "unknown" => CostStatus::Unknown,
+            _ => CostStatus::NoUsage,
+        }
+    }
+
+    /// What is known of two costs together.
+    fn and(self, other: CostStatus) -> CostStatus {
+        match (self, other) {
+            (CostStatus::NoUsage, status) | (status, CostStatus::NoUsage) => status,
+            (left, right) if left == right => left,
+            _ => CostStatus::LowerBound,
+        }
+    }
+}
+
+impl MarginFigures {
+    /// Revenue less cost of goods sold, over what is known.
+    pub fn gross_margin(&self) -> Amount {
+        self.revenue - self.cogs()
+    }
+
+    /// Cost of goods sold, as far as known.
+    pub fn cogs(&self) -> Amount {
+        self.model_cost + self.other_cogs
+    }
+
+    /// Gross margin less variable cost.
+    pub fn contribution_margin(&self) -> Amount {
+        self.gross_margin() - self.variable_cost
+    }
+
+    /// Gross margin in percent of revenue, at scale 12; `None` unless revenue is positive.
+    pub fn gross_margin_pct(&self) -> Option<Amount> {
+        percent(self.gross_margin(), self.revenue)
+    }
+
+    /// Adds another's figures.
+    pub fn add(&mut self, other: &MarginFigures) {
+        self.revenue += other.revenue;
+        self.revenue_allocated += other.revenue_allocated;
+        self.model_cost += other.model_cost;
+        self.other_cogs += other.other_cogs;
+        self.variable_cost += other.variable_cost;
+        self.not_cogs_cost += other.not_cogs_cost;
+        self.calls += other.calls;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.unpriced_calls += other.unpriced_calls;
+        self.cost_status = self.cost_status.and(other.cost_status);
+    }
+}
+
+/// `100 * part / whole` at scale 12; `None` unless `whole` is positive.
+pub(super) fn percent(part: Amount, whole: Amount) -> Option<Amount> {
+    (whole > Amount::ZERO)
+        .then(|| part.ratio(100 * 10_i128.pow(12), whole.scaled()))
+        .flatten()
+}
+
+/// Visits the rows of a mart: day, key (empty without a key column), currency, figures.
+pub(super) fn visit(rows: &RecordBatch, key_column: Option<&str>, mut each: impl FnMut(Day, &str, &str, MarginFigures)) {
+    let text = |name: &str| rows.column_by_name(name).map(|column| column.as_string::<i32>());
+    let money = |name: &str, row: usize| {
+        let column = rows
+            .column_by_name(name)
+            .map(|column| column.as_primitive::<Decimal128Type>());
+        column.map_or(Amount::ZERO, |column| Amount::from_scaled(column.value(row)))
+    };
+    let count = |name: &str, row: usize| {
+        let column = rows.column_by_name(name).map(|column| column.as_primitive::<Int64Type>());
+        column
+            .filter(|column| column.is_valid(row))
+            .map_or(0, |column| column.value(row))
+    };
+    let days = rows.column(0).as_primitive::<Date32Type>();
+    let (keys, currencies, statuses) = (key_column.and_then(text), text("currency"), text("cost_status"));
+    for row in 0..rows.num_rows() {
+        let figures = MarginFigures {
+            revenue: money("revenue", row),
+            revenue_allocated: money("revenue_allocated", row),
+            model_cost: money("model_cost", row),
+            other_cogs: money("other_cogs", row),
+            variable_cost: money("variable_cost", row),
+            not_cogs_cost: money("not_cogs_cost", row),
+            calls: count("calls", row),
+            input_tokens: count("input_tokens", row),
+            output_tokens: count("output_tokens", row),
+            unpriced_calls: count("unpriced_calls", row),
+            cost_status: statuses.map_or(CostStatus::NoUsage, |statuses| CostStatus::parse(statuses.value(row))),
+        };
+        let key = keys.map_or("", |keys| keys.value(row));
+        each(
+            days.value(row),
+            key,
+            currencies.map_or("", |currencies| currencies.value(row)),
+            figures,
+        );
+    }
+}
+
+/// Sums by key and currency over all days: the largest revenue or cost first, rows in brackets last.
+pub(super) fn lines(rows: &RecordBatch, key_column: &str) -> Vec<MarginLine> {
+    let mut sums: BTreeMap<(String, String), MarginFigures> = BTreeMap::new();
+    visit(rows, Some(key_column), |_, key, currency, figures| {
+        sums.entry((key.to_owned(), currency.to_owned())).or_default().add(&figures);
+    });
+    let mut lines: Vec<MarginLine> = sums
+        .into_iter()
+        .map(|((key, currency), figures)| MarginLine { key, currency, figures })
+        .collect();
+    let weight = |line: &MarginLine| line.figures.revenue.max(line.figures.cogs());
+    let own_row = |line: &MarginLine| line.key.starts_with('(');
+    lines.sort_by(|left, right| {
+        (own_row(left), weight(right), &left.key, &left.currency).cmp(&(
+            own_row(right),
+            weight(left),
+            &right.key,
+            &right.currency,
+        ))
+    });
+    lines
+}

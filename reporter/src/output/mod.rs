@@ -1,0 +1,36 @@
+//! What people and their tools get: a table in the terminal, one page, CSV, JSON, Markdown and Parquet.
+//!
+//! Everything is made from one `ReportModel`; no format computes. Money is exact until a format rounds it for display.
+//! The bytes depend on nothing but the model: no clock, no hash order, no machine.
+
+mod change;
+mod coverage;
+mod display;
+mod html;
+mod loss;
+mod margin;
+mod markdown;
+mod model;
+mod publish;
+mod svg;
+mod terminal;
+
+use arrow::array::RecordBatch;
+
+pub use change::Change;
+pub use coverage::{Coverage, Share};
+pub use loss::Loss;
+pub use margin::{CostStatus, MarginFigures, MarginLine};
+pub use model::ReportModel;
+pub(crate) use publish::check_ours;
+pub use publish::publish;
+pub use terminal::{TerminalStyle, terminal};
+
+/// The rows of one mart.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    /// Name of the mart.
+    pub name: &'static str,
+    /// Its rows, sorted.
+    pub rows: RecordBatch,
+}

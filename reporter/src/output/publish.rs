@@ -1,0 +1,173 @@
+//! Writes the files of a report into a new folder and swaps it for the old one by one rename.
+//!
+//! A reader of `--out` sees the whole report before or the whole one after. A folder that holds something else is never
+//! replaced.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+use super::html::html;
+use super::markdown::markdown;
+use super::{ReportModel, Sheet};
+use crate::report::{OutputFormat, ReportError};
+use crate::shell::{Format, write_rows};
+
+/// Tells our folders from others.
+const MARKER: &str = ".marginlake-report";
+
+/// Writes the report to `out`, replacing an earlier report there.
+pub fn publish(out: &Path, formats: &[OutputFormat], model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
+    check_ours(out)?;
+    let fresh = sibling(out, "new");
+    remove(&fresh)?;
+    write_all(&fresh, formats, model, sheets)?;
+    swap(&fresh, out)
+}
+
+/// Fails if `out` holds what we did not write. Called before a run, so that it fails early, and again here.
+pub(crate) fn check_ours(out: &Path) -> Result<(), ReportError> {
+    let is_empty = match fs::read_dir(out) {
+        Ok(mut entries) => entries.next().is_none(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => true,
+        Err(source) => {
+            return Err(ReportError::Write {
+                path: out.to_owned(),
+                source,
+            });
+        }
+    };
+    if is_empty || out.join(MARKER).exists() {
+        Ok(())
+    } else {
+        Err(ReportError::ForeignOut { path: out.to_owned() })
+    }
+}
+
+fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
+    let marts = folder.join("marts");
+    fs::create_dir_all(&marts).map_err(|source| ReportError::Write {
+        path: marts.clone(),
+        source,
+    })?;
+    write(
+        &folder.join(MARKER),
+        b"Written by `marginlake report`; replaced by each run.\n",
+    )?;
+    for sheet in sheets {
+        write(&marts.join(format!("{}.parquet", sheet.name)), &parquet(sheet)?)?;
+    }
+    let mut formats = formats.to_vec();
+    formats.sort();
+    formats.dedup();
+    for format in formats {
+        match format {
+            OutputFormat::Html => write(&folder.join("report.html"), html(model).as_bytes())?,
+            OutputFormat::Md => write(&folder.join("report.md"), markdown(model).as_bytes())?,
+            OutputFormat::Csv => rows(folder, sheets, Format::Csv, "csv")?,
+            OutputFormat::Json => {
+                let text = serde_json::to_string_pretty(model).expect("a report is JSON: its keys are text");
+                write(&folder.join("report.json"), format!("{text}\n").as_bytes())?;
+                rows(folder, sheets, Format::Json, "json")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn rows(folder: &Path, sheets: &[Sheet], format: Format, extension: &str) -> Result<(), ReportError> {
+    for sheet in sheets {
+        let path = folder.join(format!("{}.{extension}", sheet.name));
+        let mut bytes = Vec::new();
+        write_rows(std::slice::from_ref(&sheet.rows), format, &mut bytes).map_err(|source| ReportError::Write {
+            path: path.clone(),
+            source,
+        })?;
+        write(&path, &bytes)?;
+    }
+    Ok(())
+}
+
+fn parquet(sheet: &Sheet) -> Result<Vec<u8>, ReportError> {
+    let failed = |error: parquet::errors::ParquetError| ReportError::Rows(arrow::error::ArrowError::from(error));
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        // Readers take decimal statistics through floats: none are written.
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, sheet.rows.schema(), Some(properties)).map_err(failed)?;
+    writer.write(&sheet.rows).map_err(failed)?;
+    writer.close().map_err(failed)?;
+    Ok(bytes)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
+    let failed = |source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = fs::File::create(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// Swaps two folders in one step where the system can; a missing or empty target is simply renamed over.
+fn swap(fresh: &Path, out: &Path) -> Result<(), ReportError> {
+    let failed = |source| ReportError::Write {
+        path: out.to_owned(),
+        source,
+    };
+    if fs::rename(fresh, out).is_ok() {
+        return Ok(());
+    }
+    exchange(fresh, out).map_err(failed)?;
+    remove(fresh)
+}
+
+#[cfg(target_os = "linux")]
+fn exchange(fresh: &Path, out: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    match renameat_with(CWD, fresh, CWD, out, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(()),
+        // Some network file systems cannot exchange.
+        Err(_) => replace_in_two_steps(fresh, out),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(fresh: &Path, out: &Path) -> std::io::Result<()> {
+    replace_in_two_steps(fresh, out)
+}
+
+/// For a moment there is no report; never half of one.
+fn replace_in_two_steps(fresh: &Path, out: &Path) -> std::io::Result<()> {
+    let old = sibling(out, "old");
+    if old.exists() {
+        fs::remove_dir_all(&old)?;
+    }
+    fs::rename(out, &old)?;
+    fs::rename(fresh, out)?;
+    fs::remove_dir_all(&old)
+}
+
+fn remove(folder: &Path) -> Result<(), ReportError> {
+    match fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(ReportError::Write {
+            path: folder.to_owned(),
+            source,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// `reports` -> `.reports.new` beside it: a rename stays on one file system.
+fn sibling(out: &Path, suffix: &str) -> PathBuf {
+    let name = out
+        .file_name()
+        .map_or_else(|| "report".to_owned(), |name| name.to_string_lossy().into_owned());
+    out.with_file_name(format!(".{name}.{suffix}"))
+}

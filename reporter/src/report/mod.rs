@@ -1,0 +1,184 @@
+//! One report run: read revenue, accrue, convert, join, allocate, build the marts, publish.
+//!
+//! Nothing is written before every file was read and found good. Tables come first, the row of `run_manifest` that names
+//! their versions last, and `--out` is swapped by one rename: a reader sees the run before or this one, never half.
+//! Settling comes before all of it and is the caller's: see `settle`.
+
+mod error;
+mod lake_tables;
+mod manifest;
+mod options;
+#[cfg(test)]
+mod synthetic;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use datafusion::prelude::SessionContext;
+use marginlake_lake::{Lake, Table};
+
+pub use error::ReportError;
+pub use options::{OutputFormat, ReportOptions};
+
+use crate::allocate::{self, Dimension, KeyRevenue, RevenuePools};
+use crate::marts::{self, MARGIN_MARTS, ReportCalls, Window};
+use crate::output::{self, ReportModel, Sheet};
+use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
+use crate::revenue::daily::RevenuePolicy;
+use crate::revenue::fx::Rates;
+use crate::revenue::tables::{DailyBatches, lines_batches};
+use crate::revenue::time::{Day, day_number};
+use crate::revenue::{Loaded, RevenueInputs, load};
+use crate::session::empty_session;
+use lake_tables::Published;
+
+/// What a run made.
+#[derive(Debug, Clone)]
+pub struct ReportOutcome {
+    /// Everything the outputs show.
+    pub model: ReportModel,
+    /// The folder of files, where one was asked for.
+    pub out: Option<PathBuf>,
+    /// Id of the run in `run_manifest`.
+    pub run_id: String,
+}
+
+/// Files that were read and found good: the part of a run that can fail for what the user passed.
+#[derive(Debug)]
+pub struct ReportInputs {
+    loaded: Loaded,
+    rates: Rates,
+    map: CustomerMap,
+}
+
+/// Reads and checks every file of a run. Writes nothing.
+pub fn read_inputs(options: &ReportOptions) -> Result<ReportInputs, ReportError> {
+    options.check()?;
+    let mut loaded = load(&options.revenue)?;
+    let rates = match &options.fx {
+        Some(path) => {
+            loaded.note_input("fx", path)?;
+            Rates::read(path)?
+        }
+        None => Rates::default(),
+    };
+    let map = match &options.customer_map {
+        Some(path) => {
+            loaded.note_input("customer_map", path)?;
+            CustomerMap::read(path)?
+        }
+        None => CustomerMap::default(),
+    };
+    Ok(ReportInputs { loaded, rates, map })
+}
+
+/// Reports on the settled calls of `lake`.
+pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) -> Result<ReportOutcome, ReportError> {
+    let ReportInputs { loaded, rates, map } = inputs;
+    let calls = lake.ensure(Table::Calls).await?;
+    let session = empty_session();
+    session.register_table("calls", calls.provider().await?)?;
+
+    let with_usage = marts::customers_with_usage(&session).await?;
+    let policy = RevenuePolicy {
+        rates,
+        customers: CustomerLadder { map, with_usage },
+        report_currency: options.currency,
+    };
+    let (pools, daily) = earn(&loaded, &policy)?;
+    let Some(window) = window(options, marts::usage_days(&session).await?, pools.days()) else {
+        return Err(ReportError::Nothing);
+    };
+
+    marts::register_calls(
+        &session,
+        &ReportCalls {
+            window,
+            currency: options.currency,
+            rates: &policy.rates,
+        },
+    )
+    .await?;
+    let revenue = allocate_all(&session, &pools, window, options).await?;
+    let by_key = marts::register_revenue(&session, &revenue, window)?;
+    let mut sheets = Vec::new();
+    for mart in &MARGIN_MARTS {
+        sheets.push(Sheet {
+            name: mart.name,
+            rows: marts::build(&session, mart).await?,
+        });
+    }
+    let model = ReportModel::build(&session, &sheets, &loaded.report, options, window).await?;
+
+    // From here on things are written.
+    let mut published = Published::new(lake, options.is_whole().then_some(window), window);
+    published.read_version("calls", calls.version());
+    published
+        .replace_all(Table::RevenueLines, &lines_batches(&loaded.lines, &policy)?)
+        .await?;
+    published.replace_all(Table::RevenueDaily, &daily).await?;
+    published
+        .replace_days("revenue_by_key", &marginlake_lake::schema::revenue_by_key(), &by_key)
+        .await?;
+    for (mart, sheet) in MARGIN_MARTS.iter().zip(&sheets) {
+        published
+            .replace_days(mart.name, &mart.schema(), std::slice::from_ref(&sheet.rows))
+            .await?;
+    }
+    let row = manifest::Manifest::new(options, window, &loaded, &model, published.versions());
+    if let Some(out) = &options.out {
+        output::publish(out, &options.formats, &model, &sheets)?;
+    }
+    let run_id = row.run_id.clone();
+    manifest::write(lake, &row).await?;
+    Ok(ReportOutcome {
+        model,
+        out: options.out.clone(),
+        run_id,
+    })
+}
+
+/// Reads revenue files and says what is in them; writes nothing.
+pub fn revenue_check(inputs: &RevenueInputs) -> Result<crate::revenue::LoadReport, ReportError> {
+    Ok(load(inputs)?.report)
+}
+
+/// Lines to days: the rows of `revenue_daily` and what every dimension is made from.
+fn earn(loaded: &Loaded, policy: &RevenuePolicy) -> Result<(RevenuePools, Vec<arrow::array::RecordBatch>), ReportError> {
+    let mut pools = RevenuePools::default();
+    let mut daily = DailyBatches::new(policy.report_currency.code());
+    for line in &loaded.lines {
+        for day in policy.days(line) {
+            pools.add(&day);
+            daily.push(&day)?;
+        }
+    }
+    Ok((pools, daily.finish()?))
+}
+
+async fn allocate_all(
+    session: &SessionContext,
+    pools: &RevenuePools,
+    window: Window,
+    options: &ReportOptions,
+) -> Result<Vec<(Dimension, Vec<KeyRevenue>)>, ReportError> {
+    let mut all = Vec::new();
+    for dimension in Dimension::ALL {
+        let shares = marts::cost_shares(session, dimension, window).await?;
+        all.push((
+            dimension,
+            allocate::revenue_by_key(dimension, pools, &shares, options.currency),
+        ));
+    }
+    Ok(all)
+}
+
+/// The days asked for; where none are asked for, every day that has calls or revenue.
+fn window(options: &ReportOptions, usage: Option<(Day, Day)>, revenue: Option<(Day, Day)>) -> Option<Window> {
+    let known = || usage.into_iter().chain(revenue);
+    let from = options.from.map(day_number).or_else(|| known().map(|(first, _)| first).min());
+    let to = options.to.map(day_number).or_else(|| known().map(|(_, last)| last).max());
+    let (from, to) = (from.or(to)?, to.or(from)?);
+    (from <= to).then_some(Window { from, to })
+}
