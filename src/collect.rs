@@ -58,7 +58,12 @@ pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
     crate::runtime()?.block_on(async {
         let collector = Collector::start(config).await?;
         let mut out = std::io::stdout();
-        writeln!(out, "ready grpc={} http={}", collector.grpc_address(), collector.http_address())?;
+        writeln!(
+            out,
+            "ready grpc={} http={}",
+            collector.grpc_address(),
+            collector.http_address()
+        )?;
         out.flush()?;
         stop_signal().await?;
         tracing::info!("stopping: draining and committing");
@@ -135,7 +140,9 @@ fn size(key: &str, text: Option<String>, default: u64) -> anyhow::Result<u64> {
         "GiB" => Some(1 << 30),
         _ => None,
     };
-    let bytes = split(&text).and_then(|(number, unit)| number.checked_mul(factor(unit)?)).filter(|bytes| *bytes > 0);
+    let bytes = split(&text)
+        .and_then(|(number, unit)| number.checked_mul(factor(unit)?))
+        .filter(|bytes| *bytes > 0);
     let accepted = "write a whole number above zero and KiB, MiB or GiB, such as 64MiB";
     Ok(bytes.ok_or_else(|| Usage(format!("collect.{key} = {text:?} is not a size: {accepted}")))?)
 }

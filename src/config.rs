@@ -39,7 +39,9 @@ impl FileConfig {
         if overrides == Overrides::default() {
             return Ok(Catalogue::embedded());
         }
-        let catalogue = Catalogue::embedded().with_overrides(&overrides).map_err(|error| Usage(error.to_string()))?;
+        let catalogue = Catalogue::embedded()
+            .with_overrides(&overrides)
+            .map_err(|error| Usage(error.to_string()))?;
         // Lives as long as the process, as the built-in one does.
         Ok(Box::leak(Box::new(catalogue)))
     }

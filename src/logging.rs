@@ -9,5 +9,9 @@ pub(crate) fn start(default: &str) {
     let filter = EnvFilter::try_from_env("MARGINLAKE_LOG").unwrap_or_else(|_| EnvFilter::new(format!("warn,{default}")));
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A second start (the demo runs the collector inside) keeps the first.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .try_init();
 }

@@ -6,6 +6,9 @@ mod collect;
 mod config;
 mod exit;
 mod logging;
+mod report;
+mod revenue;
+mod settle;
 mod sql;
 
 use std::process::ExitCode;
@@ -24,6 +27,12 @@ struct Cli {
 enum Command {
     /// Receive OTLP and write priced spans to the lake
     Collect(collect::CollectArgs),
+    /// Turn received spans into billable calls, each counted once
+    Settle(settle::SettleArgs),
+    /// Join revenue, compute margins, and publish the report
+    Report(report::ReportArgs),
+    /// Look into revenue files
+    Revenue(revenue::RevenueCommand),
     /// Query the lake with SQL: one query, or a prompt when none is given
     Sql(sql::SqlArgs),
 }
@@ -32,6 +41,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Command::Collect(args) => collect::run(args),
+        Command::Settle(args) => settle::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Revenue(command) => revenue::run(command),
         Command::Sql(args) => sql::run(args),
     };
     exit::code(done)

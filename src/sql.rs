@@ -63,7 +63,9 @@ fn query_text(given: Option<String>) -> anyhow::Result<Option<String>> {
         None if io::stdin().is_terminal() => Ok(None),
         _ => {
             let mut query = String::new();
-            io::stdin().read_to_string(&mut query).context("cannot read the query from standard input")?;
+            io::stdin()
+                .read_to_string(&mut query)
+                .context("cannot read the query from standard input")?;
             Ok(Some(query.trim().trim_end_matches(';').to_owned()))
         }
     }

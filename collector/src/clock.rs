@@ -58,7 +58,11 @@ mod tests {
             let times = judge(start, end, received);
             assert_eq!(times.impossible, impossible, "{start} {end}");
             if impossible {
-                assert_eq!((times.date, times.priced_at_unix_nano), (20_000, received as i64), "{start} {end}");
+                assert_eq!(
+                    (times.date, times.priced_at_unix_nano),
+                    (20_000, received as i64),
+                    "{start} {end}"
+                );
             }
         }
     }

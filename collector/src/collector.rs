@@ -79,14 +79,25 @@ impl Collector {
         let recovered = wal::recover(&state)?;
         if recovered.records > 0 || recovered.torn_bytes > 0 {
             let (records, torn_bytes) = (recovered.records, recovered.torn_bytes);
-            tracing::info!(records, torn_bytes, "recovered the write-ahead log; torn bytes were never acknowledged");
+            tracing::info!(
+                records,
+                torn_bytes,
+                "recovered the write-ahead log; torn bytes were never acknowledged"
+            );
         }
         let table = lake.ensure(Table::Spans).await?;
         let app_id = format!("{}/{}", config.collector_id, recovered.epoch);
-        let committed = table.transaction_version(&app_id).await?.and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
+        let committed = table
+            .transaction_version(&app_id)
+            .await?
+            .and_then(|version| u64::try_from(version).ok())
+            .unwrap_or(0);
 
         let reader = wal::Reader::new(&recovered.folder, committed + 1);
-        let options = WriterOptions { segment_bytes: SEGMENT_BYTES, limit_bytes: config.log_limit_bytes };
+        let options = WriterOptions {
+            segment_bytes: SEGMENT_BYTES,
+            limit_bytes: config.log_limit_bytes,
+        };
         let (log, durable, log_thread) = wal::start(recovered, options)?;
         log.release(committed).await;
 
@@ -143,7 +154,9 @@ impl Collector {
             server.await.map_err(|_| CollectorError::Stopped { part: "receiver" })?;
         }
         self.stop_pipeline.cancel();
-        self.pipeline.await.map_err(|_| CollectorError::Stopped { part: "pipeline" })??;
+        self.pipeline
+            .await
+            .map_err(|_| CollectorError::Stopped { part: "pipeline" })??;
         drop(self.receiver);
         // A connection that outlived the grace time may hold the last appender; the process ends anyway.
         if self.log_thread.is_finished() {
@@ -154,7 +167,9 @@ impl Collector {
 }
 
 async fn bind(address: SocketAddr) -> Result<Server, CollectorError> {
-    Server::bind(address).await.map_err(|source| CollectorError::Listen { address, source })
+    Server::bind(address)
+        .await
+        .map_err(|source| CollectorError::Listen { address, source })
 }
 
 fn state_dir(config: &Config, lake: &Lake) -> Result<PathBuf, CollectorError> {
@@ -166,6 +181,8 @@ fn state_dir(config: &Config, lake: &Lake) -> Result<PathBuf, CollectorError> {
     match (&config.state_dir, lake.local_path()) {
         (Some(folder), _) => Ok(folder.clone()),
         (None, Some(lake)) => Ok(lake.join("_collector").join(id)),
-        (None, None) => Err(CollectorError::StateDir { lake: config.lake.clone() }),
+        (None, None) => Err(CollectorError::StateDir {
+            lake: config.lake.clone(),
+        }),
     }
 }

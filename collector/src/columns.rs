@@ -87,8 +87,16 @@ pub(crate) struct Rows {
 }
 
 /// Attribution columns in schema order, `environment` apart.
-const ATTRIBUTED: [&str; 8] =
-    ["customer_id", "user_id", "conversation_id", "feature", "task_id", "agent_name", "prompt_name", "prompt_version"];
+const ATTRIBUTED: [&str; 8] = [
+    "customer_id",
+    "user_id",
+    "conversation_id",
+    "feature",
+    "task_id",
+    "agent_name",
+    "prompt_name",
+    "prompt_version",
+];
 
 /// Builders for every column.
 pub(crate) struct Columns {
@@ -217,7 +225,10 @@ impl Columns {
             self.usage.values().append_value(*count);
         }
         end(&mut self.usage, row.usage.is_empty());
-        text_map(&mut self.usage_raw, row.usage_raw.iter().map(|(key, text)| (key.as_str(), text.as_str())));
+        text_map(
+            &mut self.usage_raw,
+            row.usage_raw.iter().map(|(key, text)| (key.as_str(), text.as_str())),
+        );
         text_map(&mut self.price_context, row.price_context.iter().copied());
         self.usage_status.append_option(row.usage_status);
         self.price_status.append_option(row.price_status);
@@ -260,7 +271,11 @@ impl Columns {
         columns.push(Arc::new(self.streaming.finish()));
         columns.push(Arc::new(self.finish_reasons.finish()));
         columns.push(Arc::new(self.time_to_first_token_ms.finish()));
-        columns.extend(self.attributed.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
+        columns.extend(
+            self.attributed
+                .iter_mut()
+                .map(|builder| Arc::new(builder.finish()) as ArrayRef),
+        );
         columns.push(Arc::new(self.attribution_source.finish()));
         columns.extend(self.buckets.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
         columns.push(Arc::new(self.usage.finish()));
@@ -283,7 +298,10 @@ impl Columns {
 }
 
 fn attributed<'a>(row: &Row<'a>, column: &str) -> Option<&'a str> {
-    row.attribution.iter().find(|(name, _, _)| *name == column).map(|(_, value, _)| *value)
+    row.attribution
+        .iter()
+        .find(|(name, _, _)| *name == column)
+        .map(|(_, value, _)| *value)
 }
 
 fn micros(nanos: i64) -> i64 {
@@ -314,7 +332,11 @@ fn list(builder: &mut ListBuilder<StringBuilder>, values: &[&str]) {
 }
 
 fn map<V: arrow::array::ArrayBuilder>(values: V) -> MapBuilder<StringBuilder, V> {
-    let names = MapFieldNames { entry: "key_value".into(), key: "key".into(), value: "value".into() };
+    let names = MapFieldNames {
+        entry: "key_value".into(),
+        key: "key".into(),
+        value: "value".into(),
+    };
     MapBuilder::new(Some(names), StringBuilder::new(), values)
 }
 
@@ -355,7 +377,10 @@ fn cost_lines(schema: &SchemaRef) -> ListBuilder<StructBuilder> {
 }
 
 fn append<B: arrow::array::ArrayBuilder>(line: &mut StructBuilder, at: usize, append: impl FnOnce(&mut B)) {
-    append(line.field_builder::<B>(at).expect("the builders of a line stand in its order"));
+    append(
+        line.field_builder::<B>(at)
+            .expect("the builders of a line stand in its order"),
+    );
 }
 
 #[cfg(test)]
@@ -365,7 +390,12 @@ mod tests {
     #[test]
     fn the_builders_follow_the_schema() {
         let mut columns = Columns::new();
-        columns.push(&Row { signal: "span", role: "other", convention: "generic", ..Row::default() });
+        columns.push(&Row {
+            signal: "span",
+            role: "other",
+            convention: "generic",
+            ..Row::default()
+        });
         let line = CostLine {
             unit: "input_tokens".into(),
             quantity_e12: 1,
@@ -386,7 +416,10 @@ mod tests {
             price_context: vec![("speed", "fast")],
             flags: vec!["clock"],
             tags: vec![("team", "a")],
-            attribution: vec![("customer_id", "acme", "customer.id".into()), ("environment", "prod", "resource".into())],
+            attribution: vec![
+                ("customer_id", "acme", "customer.id".into()),
+                ("environment", "prod", "resource".into()),
+            ],
             finish_reasons: vec!["stop"],
             cost: Some(5),
             ..Row::default()

@@ -80,7 +80,11 @@ impl Decoder {
 
     /// The rows since the last call.
     pub(crate) fn finish(&mut self) -> Rows {
-        let rows = Rows { batch: self.columns.finish(), calls: self.calls, unrecognised: self.unrecognised };
+        let rows = Rows {
+            batch: self.columns.finish(),
+            calls: self.calls,
+            unrecognised: self.unrecognised,
+        };
         (self.calls, self.unrecognised) = (0, 0);
         rows
     }
@@ -130,7 +134,11 @@ impl Decoder {
                 for record in &group.records {
                     log.decode(record)?;
                     let Some(normalised) = scope.log(&log) else { continue };
-                    let time = if log.time_unix_nano > 0 { log.time_unix_nano } else { log.observed_time_unix_nano };
+                    let time = if log.time_unix_nano > 0 {
+                        log.time_unix_nano
+                    } else {
+                        log.observed_time_unix_nano
+                    };
                     let identity = Identity {
                         trace_id: log.trace_id,
                         span_id: log.span_id,
@@ -179,7 +187,10 @@ fn push(
     if times.impossible {
         flags.push("clock");
     }
-    let counted = Counted { call: record.role.is_leaf(), unrecognised: flags.contains(&"unrecognised_usage") };
+    let counted = Counted {
+        call: record.role.is_leaf(),
+        unrecognised: flags.contains(&"unrecognised_usage"),
+    };
     let event_key = record.event_key.as_deref();
     columns.push(&Row {
         date: times.date,
@@ -219,8 +230,16 @@ fn push(
             .collect(),
         buckets: normalised.buckets.named().map(|(_, count)| count),
         usage: normalised.usage.iter().collect(),
-        usage_raw: record.usage_raw.iter().map(|raw| (raw.name().into_owned(), raw.text().into_owned())).collect(),
-        price_context: record.price_context.iter().map(|(name, value)| (*name, value.as_ref())).collect(),
+        usage_raw: record
+            .usage_raw
+            .iter()
+            .map(|raw| (raw.name().into_owned(), raw.text().into_owned()))
+            .collect(),
+        price_context: record
+            .price_context
+            .iter()
+            .map(|(name, value)| (*name, value.as_ref()))
+            .collect(),
         usage_status: normalised.usage_status.map(|status| status.as_str()),
         price_status: priced.status,
         list_cost: priced.list_cost,

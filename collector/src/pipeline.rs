@@ -98,9 +98,15 @@ impl Pipeline {
                 None => break,
             }
         }
-        let Some(last) = entries.last().map(|logged| logged.sequence) else { return Ok(false) };
+        let Some(last) = entries.last().map(|logged| logged.sequence) else {
+            return Ok(false);
+        };
         let decoder = &mut self.decoder;
-        let Rows { batch, calls, unrecognised } = tokio::task::block_in_place(|| {
+        let Rows {
+            batch,
+            calls,
+            unrecognised,
+        } = tokio::task::block_in_place(|| {
             for logged in &entries {
                 decoder.decode(&logged.entry);
             }
@@ -146,7 +152,12 @@ impl Pipeline {
         self.counters.committed.fetch_add(pending.rows as u64, Ordering::Relaxed);
         self.counters.calls.fetch_add(pending.calls, Ordering::Relaxed);
         self.counters.unrecognised.fetch_add(pending.unrecognised, Ordering::Relaxed);
-        tracing::info!(rows = pending.rows, calls = pending.calls, version = self.table.version(), "committed");
+        tracing::info!(
+            rows = pending.rows,
+            calls = pending.calls,
+            version = self.table.version(),
+            "committed"
+        );
         self.log.release(pending.sequence).await;
         *pending = Pending::default();
         true

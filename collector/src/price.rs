@@ -39,7 +39,10 @@ impl Pricer {
     pub(crate) fn price(&self, normalised: &Normalised<'_>, at_unix_nano: i64, tenant: Option<&str>) -> Priced {
         let record = &normalised.record;
         let mut priced = if normalised.usage.is_empty() {
-            Priced { status: normalised.usage_status.map(|_| "no_usage"), ..Priced::default() }
+            Priced {
+                status: normalised.usage_status.map(|_| "no_usage"),
+                ..Priced::default()
+            }
         } else {
             self.quote(normalised, at_unix_nano, tenant)
         };
@@ -58,7 +61,11 @@ impl Pricer {
     fn quote(&self, normalised: &Normalised<'_>, at_unix_nano: i64, tenant: Option<&str>) -> Priced {
         let record = &normalised.record;
         let usage: Usage = normalised.usage.iter().collect();
-        let context: Context = record.price_context.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+        let context: Context = record
+            .price_context
+            .iter()
+            .map(|(name, value)| (*name, value.as_ref()))
+            .collect();
         let model = record.response_model.as_deref().or(record.request_model.as_deref());
         let ask = |model| {
             self.catalogue.price(&Request {
@@ -69,7 +76,10 @@ impl Pricer {
                 at_unix_nano,
                 usage: &usage,
                 context: &context,
-                scope: Scope { tenant, ..Scope::default() },
+                scope: Scope {
+                    tenant,
+                    ..Scope::default()
+                },
                 known_at_unix_nano: None,
             })
         };
@@ -111,7 +121,10 @@ fn receipt(quote: &Quote) -> Priced {
 
 fn quantity(quantity: Quantity) -> i128 {
     // Counts have at most nine decimals: exact.
-    quantity.to_string().parse::<Amount>().map_or(0, |amount| amount.to_scale_12())
+    quantity
+        .to_string()
+        .parse::<Amount>()
+        .map_or(0, |amount| amount.to_scale_12())
 }
 
 fn scale_18(amount: Amount) -> i128 {

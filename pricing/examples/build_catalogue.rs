@@ -17,9 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(litellm) = arguments.next() {
         import.add_litellm_gaps(&loader::read_text(Path::new(&litellm))?)?;
     }
-    import.correct(&Corrections::parse(&loader::read_text(
-        &folder.join("corrections.toml"),
-    )?)?)?;
+    import.correct(&Corrections::parse(&loader::read_text(&folder.join("corrections.toml"))?)?)?;
     loader::write(&import.document, &folder)?;
     let report = import.notes.join("\n") + "\n";
     std::fs::write(folder.join("IMPORT.txt"), report)?;

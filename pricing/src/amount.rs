@@ -77,23 +77,12 @@ impl Amount {
     /// the range, which no amount of a priced call reaches (2^63 tokens at 10^6 USD per million).
     pub fn to_scale_12(&self) -> i128 {
         let (numerator, denominator) = if self.scale >= 12 {
-            (
-                Some(self.coefficient),
-                POWERS_OF_TEN[usize::from(self.scale - 12)],
-            )
+            (Some(self.coefficient), POWERS_OF_TEN[usize::from(self.scale - 12)])
         } else {
-            (
-                self.coefficient
-                    .checked_mul(POWERS_OF_TEN[usize::from(12 - self.scale)]),
-                1,
-            )
+            (self.coefficient.checked_mul(POWERS_OF_TEN[usize::from(12 - self.scale)]), 1)
         };
         let Some(numerator) = numerator else {
-            return if self.coefficient < 0 {
-                i128::MIN
-            } else {
-                i128::MAX
-            };
+            return if self.coefficient < 0 { i128::MIN } else { i128::MAX };
         };
         if !self.ninths {
             return divide_half_even(numerator, denominator);
@@ -250,9 +239,7 @@ impl Amount {
     fn at_scale(self, scale: u8) -> Option<i128> {
         match scale - self.scale {
             0 => Some(self.coefficient),
-            more => self
-                .coefficient
-                .checked_mul(POWERS_OF_TEN[usize::from(more)]),
+            more => self.coefficient.checked_mul(POWERS_OF_TEN[usize::from(more)]),
         }
     }
 }
@@ -369,10 +356,7 @@ impl FromStr for Amount {
         let not_decimal = || ParseAmountError::NotDecimal(text.to_owned());
         let too_many = || ParseAmountError::TooManyDigits(text.to_owned());
         let (mantissa, exponent) = match text.find(['e', 'E']) {
-            Some(at) => (
-                &text[..at],
-                text[at + 1..].parse::<i16>().map_err(|_| not_decimal())?,
-            ),
+            Some(at) => (&text[..at], text[at + 1..].parse::<i16>().map_err(|_| not_decimal())?),
             None => (text, 0),
         };
         let (negative, digits) = match mantissa.strip_prefix('-') {
@@ -381,11 +365,7 @@ impl FromStr for Amount {
         };
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
         let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if whole.is_empty()
-            || !is_digits(whole)
-            || !is_digits(fraction)
-            || (digits.contains('.') && fraction.is_empty())
-        {
+        if whole.is_empty() || !is_digits(whole) || !is_digits(fraction) || (digits.contains('.') && fraction.is_empty()) {
             return Err(not_decimal());
         }
         let mut coefficient: i128 = 0;
@@ -395,8 +375,7 @@ impl FromStr for Amount {
                 .and_then(|value| value.checked_add(i128::from(digit - b'0')))
                 .ok_or_else(too_many)?;
         }
-        let mut scale =
-            i64::try_from(fraction.len()).map_err(|_| too_many())? - i64::from(exponent);
+        let mut scale = i64::try_from(fraction.len()).map_err(|_| too_many())? - i64::from(exponent);
         while scale > 0 && coefficient % 10 == 0 && coefficient != 0 {
             coefficient /= 10;
             scale -= 1;
@@ -450,11 +429,7 @@ impl Amount {
     fn rounded_ninths(self) -> (u128, usize) {
         let magnitude = self.coefficient.unsigned_abs();
         let (whole, remainder) = (magnitude / 9, magnitude % 9);
-        let mut length = if whole == 0 {
-            0
-        } else {
-            whole.to_string().len()
-        };
+        let mut length = if whole == 0 { 0 } else { whole.to_string().len() };
         let (mut digits, mut scale) = (whole, usize::from(self.scale));
         while length < SIGNIFICANT_DIGITS {
             digits = digits * 10 + remainder;
@@ -473,18 +448,14 @@ impl Amount {
         let (kept, dropped) = (digits / unit, digits % unit);
         let half = unit / 2;
         // At half a unit the repeating rest is above zero, so it is above the tie.
-        (
-            if dropped >= half { kept + 1 } else { kept },
-            scale - excess,
-        )
+        (if dropped >= half { kept + 1 } else { kept }, scale - excess)
     }
 }
 
 impl PartialEq for Amount {
     fn eq(&self, other: &Self) -> bool {
         let (left, right) = (self.normalised(), other.normalised());
-        (left.coefficient, left.scale, left.ninths)
-            == (right.coefficient, right.scale, right.ninths)
+        (left.coefficient, left.scale, left.ninths) == (right.coefficient, right.scale, right.ninths)
     }
 }
 

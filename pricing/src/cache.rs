@@ -39,12 +39,7 @@ impl MatchCache {
     }
 
     /// The remembered match, or the result of `resolve`, remembered from now on.
-    pub(crate) fn get_or_insert(
-        &self,
-        provider: ProviderIndex,
-        name: &str,
-        resolve: impl FnOnce() -> Match,
-    ) -> Match {
+    pub(crate) fn get_or_insert(&self, provider: ProviderIndex, name: &str, resolve: impl FnOnce() -> Match) -> Match {
         if name.len() > LONGEST_NAME {
             return resolve();
         }
@@ -52,17 +47,13 @@ impl MatchCache {
         let shard = &self.shards[(hash >> 56) as usize % SHARDS];
         let is_it = |entry: &Entry| entry.provider == provider && *entry.name == *name;
         // A poisoned lock guards plain data that is whole at every step.
-        let read = shard
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let read = shard.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(entry) = read.find(hash, is_it) {
             return entry.found;
         }
         drop(read);
         let found = resolve();
-        let mut write = shard
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut write = shard.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         if write.len() >= ENTRIES_PER_SHARD {
             write.clear();
         }

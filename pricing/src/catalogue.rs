@@ -198,9 +198,7 @@ impl Provider {
 
 impl Card {
     pub(crate) fn is_in_force(&self, at: Instant) -> bool {
-        self.from <= at
-            && at < self.until
-            && (self.windows.is_empty() || self.windows.iter().any(|window| window.contains(at)))
+        self.from <= at && at < self.until && (self.windows.is_empty() || self.windows.iter().any(|window| window.contains(at)))
     }
 
     /// Whether we could have known the price at that moment. Without a date of its own it counts as known.
@@ -215,11 +213,7 @@ impl Card {
 impl Rate {
     /// The rate for a request with that many input tokens in all, and the tier's first token.
     pub(crate) fn at(&self, input_tokens: i128) -> Option<(Amount, Option<i64>)> {
-        let tier = self
-            .tiers
-            .iter()
-            .rev()
-            .find(|(first, _)| input_tokens >= i128::from(*first));
+        let tier = self.tiers.iter().rev().find(|(first, _)| input_tokens >= i128::from(*first));
         match tier {
             Some((first, rate)) => Some((*rate, Some(*first))),
             None => self.base.map(|rate| (rate, None)),

@@ -5,12 +5,8 @@ use std::sync::OnceLock;
 
 use crate::amount::Amount;
 use crate::cache::MatchCache;
-use crate::catalogue::{
-    Card, Catalogue, Condition, Layer, Model, ModelIndex, ModelLookup, Multiplier, Provider, Rate,
-};
-use crate::document::{
-    Document, ModelEntry, MultiplierEntry, PatternEntry, PriceEntry, ProviderDocument, SourceEntry,
-};
+use crate::catalogue::{Card, Catalogue, Condition, Layer, Model, ModelIndex, ModelLookup, Multiplier, Provider, Rate};
+use crate::document::{Document, ModelEntry, MultiplierEntry, PatternEntry, PriceEntry, ProviderDocument, SourceEntry};
 use crate::instant::{Instant, ParseInstantError, Window};
 use crate::overrides::{self, Overrides};
 use crate::pattern::{Pattern, PatternError};
@@ -43,9 +39,7 @@ pub enum Problem {
     #[error("unknown usage key {0:?}")]
     UsageKey(String),
     /// A rate is below zero or has more than twelve decimals.
-    #[error(
-        "the rate {rate} of {price_key} is not between 0 and 10^9 with at most twelve decimals"
-    )]
+    #[error("the rate {rate} of {price_key} is not between 0 and 10^9 with at most twelve decimals")]
     Rate {
         /// The price key.
         price_key: String,
@@ -89,10 +83,7 @@ pub(crate) fn at(place: impl Into<String>) -> impl FnOnce(Problem) -> CatalogueE
 }
 
 /// Builds the catalogue of a document with overrides laid over it.
-pub(crate) fn compile(
-    document: Document,
-    overrides: Overrides,
-) -> Result<Catalogue, CatalogueError> {
+pub(crate) fn compile(document: Document, overrides: Overrides) -> Result<Catalogue, CatalogueError> {
     let mut builder = Builder::new(&document.sources)?;
     for entry in &document.providers {
         builder.add_provider(entry)?;
@@ -122,16 +113,10 @@ struct Builder<'a> {
     names: ProviderNames,
 }
 
-fn retrieval_moments(
-    sources: &BTreeMap<String, SourceEntry>,
-) -> Result<HashMap<&str, Instant>, CatalogueError> {
+fn retrieval_moments(sources: &BTreeMap<String, SourceEntry>) -> Result<HashMap<&str, Instant>, CatalogueError> {
     let mut moments = HashMap::new();
-    for (id, source) in sources
-        .iter()
-        .filter(|(_, source)| !source.retrieved.is_empty())
-    {
-        let moment = Instant::parse(&source.retrieved)
-            .map_err(|error| at(format!("source {id}"))(error.into()))?;
+    for (id, source) in sources.iter().filter(|(_, source)| !source.retrieved.is_empty()) {
+        let moment = Instant::parse(&source.retrieved).map_err(|error| at(format!("source {id}"))(error.into()))?;
         moments.insert(id.as_str(), moment);
     }
     Ok(moments)
@@ -154,11 +139,7 @@ impl<'a> Builder<'a> {
         let place = || entry.id.clone();
         let index = ProviderIndex::try_from(self.providers.len())
             .map_err(|_| at(place())(Problem::Field("too many providers".to_owned())))?;
-        if self
-            .providers
-            .iter()
-            .any(|provider| provider.id == entry.id)
-        {
+        if self.providers.iter().any(|provider| provider.id == entry.id) {
             return Err(at(place())(Problem::Duplicate(entry.id.clone())));
         }
         let names = entry
@@ -166,11 +147,7 @@ impl<'a> Builder<'a> {
             .iter()
             .map(String::as_str)
             .chain([entry.id.as_str(), entry.name.as_str()]);
-        if let Some(host) = self
-            .names
-            .add(index, names, entry.hosts.iter().map(String::as_str))
-            .first()
-        {
+        if let Some(host) = self.names.add(index, names, entry.hosts.iter().map(String::as_str)).first() {
             return Err(at(place())(Problem::Host((*host).to_owned())));
         }
         let mut provider = Provider {
@@ -183,14 +160,11 @@ impl<'a> Builder<'a> {
         };
         for multiplier in &document.multiplier {
             let place = format!("{}, multiplier {}", entry.id, multiplier.id);
-            provider
-                .multipliers
-                .push(compile_multiplier(multiplier).map_err(at(place))?);
+            provider.multipliers.push(compile_multiplier(multiplier).map_err(at(place))?);
         }
         for model in &document.model {
             let model_index = self.models.len() as ModelIndex;
-            add_patterns(&mut provider.lookup, model_index, model)
-                .map_err(at(format!("{}/{}", entry.id, model.id)))?;
+            add_patterns(&mut provider.lookup, model_index, model).map_err(at(format!("{}/{}", entry.id, model.id)))?;
             let compiled = self.compile_model(&entry.id, index, model)?;
             self.models.push(compiled);
         }
@@ -201,10 +175,7 @@ impl<'a> Builder<'a> {
     fn resolve_fallbacks(&mut self, documents: &[ProviderDocument]) -> Result<(), CatalogueError> {
         for (index, document) in documents.iter().enumerate() {
             for id in &document.provider.fallback {
-                let position = self
-                    .providers
-                    .iter()
-                    .position(|provider| provider.id == *id);
+                let position = self.providers.iter().position(|provider| provider.id == *id);
                 let fallback = position
                     .and_then(|position| ProviderIndex::try_from(position).ok())
                     .ok_or_else(|| at(&document.provider.id)(Problem::Provider(id.clone())))?;
@@ -214,17 +185,11 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn compile_model(
-        &self,
-        provider: &str,
-        index: ProviderIndex,
-        model: &ModelEntry,
-    ) -> Result<Model, CatalogueError> {
+    fn compile_model(&self, provider: &str, index: ProviderIndex, model: &ModelEntry) -> Result<Model, CatalogueError> {
         let mut cards: Vec<Card> = Vec::with_capacity(model.price.len());
         for (number, price) in model.price.iter().enumerate() {
             let place = || format!("{provider}/{}, price {}", model.id, number + 1);
-            let mut card =
-                compile_card(provider, &model.id, price, Layer::Catalogue).map_err(at(place()))?;
+            let mut card = compile_card(provider, &model.id, price, Layer::Catalogue).map_err(at(place()))?;
             let source = if price.source.is_empty() {
                 &model.source
             } else {
@@ -232,11 +197,8 @@ impl<'a> Builder<'a> {
             };
             card.retrieved = self.retrieved.get(source.as_str()).copied();
             card.source.clone_from(source);
-            if !source.is_empty() && !self.sources.is_empty() && !self.sources.contains_key(source)
-            {
-                return Err(at(place())(Problem::Field(format!(
-                    "unknown source {source:?}"
-                ))));
+            if !source.is_empty() && !self.sources.is_empty() && !self.sources.contains_key(source) {
+                return Err(at(place())(Problem::Field(format!("unknown source {source:?}"))));
             }
             if cards.iter().any(|other| other.price_id == card.price_id) {
                 card.price_id = format!("{}#{}", card.price_id, number + 1);
@@ -252,11 +214,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-pub(crate) fn add_patterns(
-    lookup: &mut ModelLookup,
-    index: ModelIndex,
-    model: &ModelEntry,
-) -> Result<(), Problem> {
+pub(crate) fn add_patterns(lookup: &mut ModelLookup, index: ModelIndex, model: &ModelEntry) -> Result<(), Problem> {
     for entry in &model.patterns {
         match Pattern::new(entry)? {
             Pattern::Equals(name) => {
@@ -289,11 +247,7 @@ fn compile_multiplier(entry: &MultiplierEntry) -> Result<Multiplier, Problem> {
             .map(|text| Pattern::glob(text).map_err(Problem::from))
             .collect::<Result<_, _>>()?,
         when: conditions(&entry.when),
-        units: entry
-            .price_keys
-            .iter()
-            .map(|key| price_unit(key))
-            .collect::<Result<_, _>>()?,
+        units: entry.price_keys.iter().map(|key| price_unit(key)).collect::<Result<_, _>>()?,
         from,
         until,
     })
@@ -304,12 +258,7 @@ pub(crate) fn compile_override_multiplier(entry: &MultiplierEntry) -> Result<Mul
 }
 
 /// Compiles one price. The source is left to the caller, who knows the layer's default.
-pub(crate) fn compile_card(
-    provider: &str,
-    model: &str,
-    entry: &PriceEntry,
-    layer: Layer,
-) -> Result<Card, Problem> {
+pub(crate) fn compile_card(provider: &str, model: &str, entry: &PriceEntry, layer: Layer) -> Result<Card, Problem> {
     let has_rates = !entry.rates.is_empty() || !entry.tiers.is_empty();
     // A condition without rates says that standard rates hold under it, for example service_tier = "default".
     let says_something = has_rates || entry.free || !entry.when.is_empty();
@@ -317,22 +266,11 @@ pub(crate) fn compile_card(
         return Err(Problem::EmptyPrice);
     }
     let (from, until) = interval(entry.from.as_deref(), entry.until.as_deref())?;
-    let known_from = entry
-        .known_from
-        .as_deref()
-        .map(Instant::parse)
-        .transpose()?;
-    let windows = entry
-        .windows
-        .iter()
-        .map(Window::new)
-        .collect::<Result<Vec<_>, _>>()?;
+    let known_from = entry.known_from.as_deref().map(Instant::parse).transpose()?;
+    let windows = entry.windows.iter().map(Window::new).collect::<Result<Vec<_>, _>>()?;
     let mut minimum = Vec::new();
     for (key, count) in &entry.minimum {
-        minimum.push((
-            UsageKey::parse(key).ok_or_else(|| Problem::UsageKey(key.clone()))?,
-            *count,
-        ));
+        minimum.push((UsageKey::parse(key).ok_or_else(|| Problem::UsageKey(key.clone()))?, *count));
     }
     Ok(Card {
         price_id: price_id(provider, model, entry, layer),
@@ -400,29 +338,16 @@ fn checked_rate(key: &str, rate: Amount) -> Result<Amount, Problem> {
 }
 
 pub(crate) fn is_factor(factor: Amount) -> bool {
-    factor > Amount::ZERO
-        && factor <= Amount::from(1000)
-        && factor.decimals().is_some_and(|decimals| decimals <= 6)
+    factor > Amount::ZERO && factor <= Amount::from(1000) && factor.decimals().is_some_and(|decimals| decimals <= 6)
 }
 
 pub(crate) fn conditions(when: &BTreeMap<String, String>) -> Vec<Condition> {
-    when.iter()
-        .map(|(name, value)| Condition::new(name, value))
-        .collect()
+    when.iter().map(|(name, value)| Condition::new(name, value)).collect()
 }
 
-pub(crate) fn interval(
-    from: Option<&str>,
-    until: Option<&str>,
-) -> Result<(Instant, Instant), Problem> {
-    let from = from
-        .map(Instant::parse)
-        .transpose()?
-        .unwrap_or(Instant(i64::MIN));
-    let until = until
-        .map(Instant::parse)
-        .transpose()?
-        .unwrap_or(Instant(i64::MAX));
+pub(crate) fn interval(from: Option<&str>, until: Option<&str>) -> Result<(Instant, Instant), Problem> {
+    let from = from.map(Instant::parse).transpose()?.unwrap_or(Instant(i64::MIN));
+    let until = until.map(Instant::parse).transpose()?.unwrap_or(Instant(i64::MAX));
     if from >= until {
         return Err(Problem::Interval { from, until });
     }

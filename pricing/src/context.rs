@@ -20,10 +20,7 @@ impl Context {
     /// Sets a fact. An empty value removes it: "not said" and "said nothing" are the same.
     pub fn set(&mut self, name: &str, value: &str) -> &mut Self {
         let (name, value) = (fold(name), fold(value));
-        match self
-            .facts
-            .binary_search_by(|(present, _)| present.as_str().cmp(&name))
-        {
+        match self.facts.binary_search_by(|(present, _)| present.as_str().cmp(&name)) {
             Ok(at) if value.is_empty() => {
                 self.facts.remove(at);
             }
@@ -44,9 +41,7 @@ impl Context {
 
     /// The facts by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.facts
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.facts.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether nothing is known.

@@ -233,8 +233,7 @@ pub struct MultiplierEntry {
 impl TierEntry {
     /// The smallest total of input tokens to which the tier applies.
     pub fn first_token(&self) -> i64 {
-        self.at_least
-            .unwrap_or_else(|| self.above.unwrap_or(0).saturating_add(1))
+        self.at_least.unwrap_or_else(|| self.above.unwrap_or(0).saturating_add(1))
     }
 }
 
@@ -245,7 +244,6 @@ fn is_false(value: &bool) -> bool {
 impl Document {
     /// The canonical form: minified JSON, maps by key, providers and models in their order.
     pub fn canonical(&self) -> String {
-        serde_json::to_string(self)
-            .expect("strings, numbers and maps with text keys always serialise")
+        serde_json::to_string(self).expect("strings, numbers and maps with text keys always serialise")
     }
 }

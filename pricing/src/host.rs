@@ -29,9 +29,7 @@ impl<'a> Endpoint<'a> {
         let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let host = authority
-            .rsplit_once('@')
-            .map_or(authority, |(_, host)| host);
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         let host = match host.rsplit_once(':') {
             Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
             _ => host,
@@ -51,14 +49,11 @@ impl HostPattern {
             exact => Label::Exact(exact.to_lowercase().into()),
         };
         let labels: Vec<Label> = host.split('.').map(label).collect();
-        let well_formed = host.split('.').enumerate().all(|(index, text)| {
-            !text.is_empty() && (!text.contains('*') || text == "*" || (text == "**" && index == 0))
-        });
-        let path = path
-            .split('/')
-            .filter(|segment| !segment.is_empty())
-            .map(label)
-            .collect();
+        let well_formed = host
+            .split('.')
+            .enumerate()
+            .all(|(index, text)| !text.is_empty() && (!text.contains('*') || text == "*" || (text == "**" && index == 0)));
+        let path = path.split('/').filter(|segment| !segment.is_empty()).map(label).collect();
         (well_formed && labels.len() >= 2).then_some(Self { labels, path })
     }
 
@@ -73,15 +68,10 @@ impl HostPattern {
                 _ => return false,
             }
         }
-        let mut segments = endpoint
-            .path
-            .split('/')
-            .filter(|segment| !segment.is_empty());
-        self.path.iter().all(|label| {
-            segments
-                .next()
-                .is_some_and(|segment| label.accepts(segment))
-        })
+        let mut segments = endpoint.path.split('/').filter(|segment| !segment.is_empty());
+        self.path
+            .iter()
+            .all(|label| segments.next().is_some_and(|segment| label.accepts(segment)))
     }
 }
 
@@ -104,29 +94,13 @@ mod tests {
             ("api.openai.com", "https://api.openai.com/v1", true),
             ("api.openai.com", "api.openai.com:443", true),
             ("api.openai.com", "API.OpenAI.com.", true),
-            (
-                "api.openai.com",
-                "https://api.openai.com.evil.example/v1",
-                false,
-            ),
-            (
-                "api.openai.com",
-                "https://evil.example/api.openai.com",
-                false,
-            ),
-            (
-                "api.openai.com",
-                "https://api.openai.com@evil.example/",
-                false,
-            ),
+            ("api.openai.com", "https://api.openai.com.evil.example/v1", false),
+            ("api.openai.com", "https://evil.example/api.openai.com", false),
+            ("api.openai.com", "https://api.openai.com@evil.example/", false),
             ("*.openai.azure.com", "contoso.openai.azure.com", true),
             ("*.openai.azure.com", "openai.azure.com", false),
             ("*.openai.azure.com", "a.b.openai.azure.com", false),
-            (
-                "**.googleapis.com",
-                "us-central1-aiplatform.googleapis.com",
-                true,
-            ),
+            ("**.googleapis.com", "us-central1-aiplatform.googleapis.com", true),
             ("**.googleapis.com", "a.b.googleapis.com", true),
             ("**.googleapis.com", "googleapis.com", false),
             (
@@ -134,11 +108,7 @@ mod tests {
                 "https://router.huggingface.co/groq/openai/v1",
                 true,
             ),
-            (
-                "router.huggingface.co/groq",
-                "https://router.huggingface.co/groqq/v1",
-                false,
-            ),
+            ("router.huggingface.co/groq", "https://router.huggingface.co/groqq/v1", false),
             ("router.huggingface.co/groq", "router.huggingface.co", false),
             (
                 "api.cloudflare.com/client/v4/accounts/*/ai",
@@ -148,9 +118,7 @@ mod tests {
         ] {
             let endpoint = Endpoint::parse(endpoint).expect("an endpoint");
             assert_eq!(
-                HostPattern::new(pattern)
-                    .expect("a pattern")
-                    .matches(endpoint),
+                HostPattern::new(pattern).expect("a pattern").matches(endpoint),
                 expected,
                 "{pattern} {endpoint:?}"
             );

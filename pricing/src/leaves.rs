@@ -73,19 +73,9 @@ impl fmt::Display for Contradiction {
             Self::PartsAboveWhole { whole } => {
                 write!(f, "the parts of {whole} add up to more than it")
             }
-            Self::WholeMissing { whole, part } => write!(
-                f,
-                "{part} was reported without {whole}, of which it is a part"
-            ),
-            Self::OverlapMissing {
-                overlap,
-                left,
-                right,
-            } => {
-                write!(
-                    f,
-                    "{left} and {right} overlap, and {overlap} was not reported"
-                )
+            Self::WholeMissing { whole, part } => write!(f, "{part} was reported without {whole}, of which it is a part"),
+            Self::OverlapMissing { overlap, left, right } => {
+                write!(f, "{left} and {right} overlap, and {overlap} was not reported")
             }
         }
     }
@@ -129,11 +119,7 @@ impl Counts {
         Self {
             counts,
             reported: usage.reported(),
-            scale: if has_fraction {
-                Scale::Nanos
-            } else {
-                Scale::Whole
-            },
+            scale: if has_fraction { Scale::Nanos } else { Scale::Whole },
         }
     }
 
@@ -172,9 +158,7 @@ impl Counts {
 
     /// Whether any count of tokens in that direction was reported.
     pub(crate) fn reports_tokens(&self, direction: Direction) -> bool {
-        let is_it = |unit: UsageKey| {
-            unit.unit().family == Family::Tokens && unit.unit().direction == Some(direction)
-        };
+        let is_it = |unit: UsageKey| unit.unit().family == Family::Tokens && unit.unit().direction == Some(direction);
         self.counts.iter().any(|(unit, _)| is_it(*unit))
     }
 
@@ -201,17 +185,9 @@ impl Counts {
             Scale::Whole => i128::from(least),
             Scale::Nanos => i128::from(least) * NANOS,
         };
-        let wholes: SmallVec<[UsageKey; 2]> = UsageKey::all()
-            .filter(|whole| unit.wholes().contains(*whole))
-            .collect();
-        let whole_count = wholes
-            .iter()
-            .filter_map(|whole| self.get(*whole))
-            .find(|count| *count != 0);
-        let Some(count) = whole_count
-            .or_else(|| self.get(unit))
-            .filter(|count| *count > 0)
-        else {
+        let wholes: SmallVec<[UsageKey; 2]> = UsageKey::all().filter(|whole| unit.wholes().contains(*whole)).collect();
+        let whole_count = wholes.iter().filter_map(|whole| self.get(*whole)).find(|count| *count != 0);
+        let Some(count) = whole_count.or_else(|| self.get(unit)).filter(|count| *count > 0) else {
             return;
         };
         let billed = count.max(least);
@@ -222,22 +198,13 @@ impl Counts {
     /// A part above its whole, or parts that together exceed it; needs no prices.
     pub(crate) fn contradiction(&self) -> Option<Contradiction> {
         for &(whole, total) in &self.counts {
-            let mut sums = [
-                (Dimension::Modality, 0_i128),
-                (Dimension::Kind, 0),
-                (Dimension::Lifetime, 0),
-            ];
-            for &(part, count) in self
-                .counts
-                .iter()
-                .filter(|(part, _)| whole.parts().contains(*part))
-            {
+            let mut sums = [(Dimension::Modality, 0_i128), (Dimension::Kind, 0), (Dimension::Lifetime, 0)];
+            for &(part, count) in self.counts.iter().filter(|(part, _)| whole.parts().contains(*part)) {
                 if count > total {
                     return Some(Contradiction::PartAboveWhole { part, whole });
                 }
                 let dimension = part.refines(whole);
-                if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| Some(*known) == dimension)
-                {
+                if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| Some(*known) == dimension) {
                     *sum += count;
                 }
             }
@@ -250,10 +217,7 @@ impl Counts {
 
     /// The disjoint counts of the priced units.
     pub(crate) fn leaves(&self, priced: UnitSet) -> Result<Leaves, Contradiction> {
-        let mut units: SmallVec<[UsageKey; 16]> = priced
-            .iter()
-            .filter(|unit| unit.unit().family != Family::Requests)
-            .collect();
+        let mut units: SmallVec<[UsageKey; 16]> = priced.iter().filter(|unit| unit.unit().family != Family::Requests).collect();
         units.sort_by_key(|unit| std::cmp::Reverse(unit.depth()));
         let mut leaves = Leaves {
             leaves: SmallVec::new(),
@@ -276,10 +240,7 @@ impl Counts {
             }
             leaves.leaves.push((unit, count - billed_elsewhere));
         }
-        if priced
-            .iter()
-            .any(|unit| unit.unit().family == Family::Requests)
-        {
+        if priced.iter().any(|unit| unit.unit().family == Family::Requests) {
             let one = if self.scale == Scale::Whole { 1 } else { NANOS };
             leaves.leaves.extend(
                 priced
@@ -293,18 +254,12 @@ impl Counts {
 
     /// Zero for a priced unit that was not reported, unless what was reported says that it cannot be zero.
     fn absent(&self, unit: UsageKey) -> Result<i128, Contradiction> {
-        if let Some((part, _)) = self
-            .positive()
-            .find(|(part, _)| unit.parts().contains(*part))
-        {
+        if let Some((part, _)) = self.positive().find(|(part, _)| unit.parts().contains(*part)) {
             return Err(Contradiction::WholeMissing { whole: unit, part });
         }
         let wholes = unit.wholes();
         for (left, _) in self.positive().filter(|(left, _)| wholes.contains(*left)) {
-            for (right, _) in self
-                .positive()
-                .filter(|(right, _)| *right > left && wholes.contains(*right))
-            {
+            for (right, _) in self.positive().filter(|(right, _)| *right > left && wholes.contains(*right)) {
                 let nested = left.parts().contains(right) || right.parts().contains(left);
                 if !nested && left.join(right) == Some(unit) {
                     return Err(Contradiction::OverlapMissing {

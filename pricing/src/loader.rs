@@ -36,10 +36,7 @@ const OTHER_FILES: [&str; 2] = ["sources.toml", "corrections.toml"];
 pub fn read(path: &Path) -> Result<Document, LoadError> {
     if !path.is_dir() {
         let text = read_text(path)?;
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "json")
-        {
+        if path.extension().is_some_and(|extension| extension == "json") {
             return serde_json::from_str(&text).map_err(|error| malformed(path, &error));
         }
         let provider = toml::from_str(&text).map_err(|error| malformed(path, &error))?;
@@ -51,8 +48,7 @@ pub fn read(path: &Path) -> Result<Document, LoadError> {
     let mut document = Document::default();
     let sources = path.join("sources.toml");
     if sources.exists() {
-        document.sources =
-            toml::from_str(&read_text(&sources)?).map_err(|error| malformed(&sources, &error))?;
+        document.sources = toml::from_str(&read_text(&sources)?).map_err(|error| malformed(&sources, &error))?;
     }
     let io_error = |source| LoadError::Io {
         path: path.to_owned(),
@@ -61,18 +57,14 @@ pub fn read(path: &Path) -> Result<Document, LoadError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(path).map_err(io_error)? {
         let file = entry.map_err(io_error)?.path();
-        let name = file
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.ends_with(".toml") && !OTHER_FILES.contains(&name) {
             files.push(file);
         }
     }
     files.sort();
     for file in files {
-        let provider: ProviderDocument =
-            toml::from_str(&read_text(&file)?).map_err(|error| malformed(&file, &error))?;
+        let provider: ProviderDocument = toml::from_str(&read_text(&file)?).map_err(|error| malformed(&file, &error))?;
         document.providers.push(provider);
     }
     document
@@ -87,20 +79,14 @@ pub fn write(document: &Document, folder: &Path) -> Result<(), LoadError> {
         path: folder.to_owned(),
         source,
     })?;
-    write_text(
-        &folder.join("sources.toml"),
-        &toml_writer::sources(&document.sources),
-    )?;
+    write_text(&folder.join("sources.toml"), &toml_writer::sources(&document.sources))?;
     for provider in &document.providers {
         write_text(
             &folder.join(file_name(&provider.provider.id)),
             &toml_writer::provider(provider),
         )?;
     }
-    write_text(
-        &folder.join("embedded.json"),
-        &(document.canonical() + "\n"),
-    )
+    write_text(&folder.join("embedded.json"), &(document.canonical() + "\n"))
 }
 
 /// A file name for a provider id from outside: letters, digits, `-`, `_` and `.` stay.

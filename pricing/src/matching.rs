@@ -14,10 +14,7 @@ use crate::provider::ProviderIndex;
 /// What a name resolved to. Small, so that the cache can hand out copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Match {
-    Found {
-        model: ModelIndex,
-        spelling: Spelling,
-    },
+    Found { model: ModelIndex, spelling: Spelling },
     Missing,
 }
 
@@ -44,26 +41,11 @@ impl Spelling {
     /// What was assumed, in words.
     pub(crate) fn describe(self) -> impl Iterator<Item = &'static str> {
         [
-            (
-                Self::DEPLOYMENT,
-                "the deployment stands for this model by configuration",
-            ),
-            (
-                Self::PATH,
-                "the resource path before the model name was set aside",
-            ),
-            (
-                Self::PREFIX,
-                "the provider prefix of the model name was set aside",
-            ),
-            (
-                Self::COMPACT_DATE,
-                "the compact date in the model name was read with hyphens",
-            ),
-            (
-                Self::AT_DATE,
-                "the version after @ was read as a date suffix",
-            ),
+            (Self::DEPLOYMENT, "the deployment stands for this model by configuration"),
+            (Self::PATH, "the resource path before the model name was set aside"),
+            (Self::PREFIX, "the provider prefix of the model name was set aside"),
+            (Self::COMPACT_DATE, "the compact date in the model name was read with hyphens"),
+            (Self::AT_DATE, "the version after @ was read as a date suffix"),
             (Self::REGION, "the region in the model name was set aside"),
         ]
         .into_iter()
@@ -98,19 +80,11 @@ impl Catalogue {
     }
 
     fn find_spelling(&self, provider: ProviderIndex, name: &str) -> Match {
-        let found = |name: &str, spelling: Spelling| {
-            self.find_name(provider, name)
-                .map(|model| Match::Found { model, spelling })
-        };
+        let found = |name: &str, spelling: Spelling| self.find_name(provider, name).map(|model| Match::Found { model, spelling });
         let with_dates = |name: &str, spelling: Spelling| {
             found(name, spelling)
                 .or_else(|| found(&dashed_dates(name)?, spelling.with(Spelling::COMPACT_DATE)))
-                .or_else(|| {
-                    found(
-                        &at_version_as_suffix(name)?,
-                        spelling.with(Spelling::AT_DATE),
-                    )
-                })
+                .or_else(|| found(&at_version_as_suffix(name)?, spelling.with(Spelling::AT_DATE)))
         };
         if let Some(found) = with_dates(name, Spelling::default()) {
             return found;
@@ -128,12 +102,7 @@ impl Catalogue {
     }
 
     /// The name without the first thing that is not part of it, and what that was.
-    fn without_head<'n>(
-        &self,
-        provider: ProviderIndex,
-        name: &'n str,
-        so_far: Spelling,
-    ) -> Option<(&'n str, Spelling)> {
+    fn without_head<'n>(&self, provider: ProviderIndex, name: &'n str, so_far: Spelling) -> Option<(&'n str, Spelling)> {
         for marker in ["/models/", "foundation-model/", "inference-profile/"] {
             if let Some(at) = name.find(marker) {
                 return Some((&name[at + marker.len()..], Spelling::PATH));
@@ -168,21 +137,15 @@ impl Catalogue {
 
     /// Whether a prefix names the provider itself or one whose rates it falls back to.
     fn is_prefix_of(&self, provider: ProviderIndex, prefix: &str) -> bool {
-        self.names.by_exact_name(prefix).is_some_and(|named| {
-            named == provider || self.provider(provider).fallback.contains(&named)
-        })
+        self.names
+            .by_exact_name(prefix)
+            .is_some_and(|named| named == provider || self.provider(provider).fallback.contains(&named))
     }
 
     /// The model of exactly this spelling at the provider, or at its fallback providers.
     fn find_name(&self, provider: ProviderIndex, name: &str) -> Option<ModelIndex> {
         let at_provider = |provider: ProviderIndex| self.provider(provider).lookup.find(name);
-        at_provider(provider).or_else(|| {
-            self.provider(provider)
-                .fallback
-                .iter()
-                .copied()
-                .find_map(at_provider)
-        })
+        at_provider(provider).or_else(|| self.provider(provider).fallback.iter().copied().find_map(at_provider))
     }
 
     /// Up to three known names of the provider that begin most like this one. For people only.
@@ -194,10 +157,7 @@ impl Catalogue {
                 .take_while(|(a, b)| a.to_ascii_lowercase() == *b)
                 .count()
         };
-        let models = self
-            .models
-            .iter()
-            .filter(|model| model.provider == provider);
+        let models = self.models.iter().filter(|model| model.provider == provider);
         let mut ranked: Vec<(usize, &str)> = models
             .map(|model| (common(&model.id), model.id.as_str()))
             .filter(|(common, _)| *common >= 4)
@@ -228,11 +188,7 @@ fn dashed_dates(name: &str) -> Option<Cow<'_, str>> {
     while index + 9 <= bytes.len() {
         let ends = matches!(bytes.get(index + 9), None | Some(b'-' | b':'));
         let digits = &bytes[index + 1..index + 9];
-        if bytes[index] != b'-'
-            || !ends
-            || !digits.iter().all(u8::is_ascii_digit)
-            || !digits.starts_with(b"20")
-        {
+        if bytes[index] != b'-' || !ends || !digits.iter().all(u8::is_ascii_digit) || !digits.starts_with(b"20") {
             index += 1;
             continue;
         }
@@ -296,11 +252,7 @@ mod tests {
             ("openai", "gpt-5.2-20251211", "gpt-5.2"),
             ("azure", "azure/gpt-4o", "gpt-4o"),
             ("azure", "openai/gpt-4o", "gpt-4o"),
-            (
-                "anthropic",
-                "anthropic/claude-sonnet-4-5-20250929",
-                "claude-sonnet-4-5",
-            ),
+            ("anthropic", "anthropic/claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
             ("google", "models/gemini-2.5-pro", "gemini-2.5-pro"),
             (
                 "google",
@@ -333,11 +285,7 @@ mod tests {
                 "global.anthropic.claude-haiku-4-5-20251001-v1:0",
             ),
         ] {
-            assert_eq!(
-                model_of(provider, name).as_deref(),
-                Some(id),
-                "{provider} {name}"
-            );
+            assert_eq!(model_of(provider, name).as_deref(), Some(id), "{provider} {name}");
         }
     }
 

@@ -55,12 +55,7 @@ impl Pattern {
         match entry {
             PatternEntry::Glob(text) => Self::glob(text),
             PatternEntry::Compound(compound) => {
-                let each = |texts: &[String]| {
-                    texts
-                        .iter()
-                        .map(|text| Self::glob(text))
-                        .collect::<Result<Vec<_>, _>>()
-                };
+                let each = |texts: &[String]| texts.iter().map(|text| Self::glob(text)).collect::<Result<Vec<_>, _>>();
                 if compound.all.is_empty() {
                     return Err(PatternError::MatchesEverything(format!("{compound:?}")));
                 }
@@ -98,11 +93,7 @@ impl Pattern {
         }
         let boxed: Box<str> = body.into();
         Ok(
-            match (
-                folded.starts_with('*'),
-                folded.ends_with("**"),
-                folded.ends_with('*'),
-            ) {
+            match (folded.starts_with('*'), folded.ends_with("**"), folded.ends_with('*')) {
                 (false, _, false) => Self::Equals(boxed),
                 (false, true, _) => Self::AnyPrefix(boxed),
                 (false, false, true) => Self::Prefix(boxed),
@@ -116,16 +107,13 @@ impl Pattern {
     pub(crate) fn matches(&self, name: &str) -> bool {
         match self {
             Self::Equals(text) => name == &**text,
-            Self::Prefix(text) => {
-                name.starts_with(&**text) && continues_at_separator(text, &name[text.len()..])
-            }
+            Self::Prefix(text) => name.starts_with(&**text) && continues_at_separator(text, &name[text.len()..]),
             Self::AnyPrefix(text) => name.starts_with(&**text),
             Self::Suffix(text) => name.ends_with(&**text),
             Self::Contains(text) => name.contains(&**text),
             Self::Glob(text) => glob_matches(text.as_bytes(), name.as_bytes()),
             Self::Compound { all, none } => {
-                all.iter().all(|pattern| pattern.matches(name))
-                    && !none.iter().any(|pattern| pattern.matches(name))
+                all.iter().all(|pattern| pattern.matches(name)) && !none.iter().any(|pattern| pattern.matches(name))
             }
             Self::Regex { text, compiled } => compiled
                 .get_or_init(|| regex::Regex::new(text).ok())

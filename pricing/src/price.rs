@@ -54,15 +54,9 @@ impl Catalogue {
 
     fn evaluate(&self, request: &Request<'_>, mut receipt: Option<&mut Quote>) -> Cost {
         let Some(identified) = self.identify(request, receipt.as_deref_mut()) else {
-            return refused(
-                leaves::contradiction_in(request.usage)
-                    .map_or(Status::Unpriced, |_| Status::Invalid),
-            );
+            return refused(leaves::contradiction_in(request.usage).map_or(Status::Unpriced, |_| Status::Invalid));
         };
-        let (provider, model) = (
-            self.provider(identified.provider),
-            self.model(identified.model),
-        );
+        let (provider, model) = (self.provider(identified.provider), self.model(identified.model));
         let owner = self.provider(model.provider).id();
         let facts = Facts::new(request, provider.id());
         let moment = Instant(request.at_unix_nano);
@@ -81,15 +75,10 @@ impl Catalogue {
         }
         let is_fallback = model.provider != identified.provider;
         let Some(in_force) = in_force(model, moment, &facts, request, is_fallback) else {
-            return refuse(
-                Status::Unpriced,
-                format!("{}/{} has no price at {moment}", owner, model.id),
-            );
+            return refuse(Status::Unpriced, format!("{}/{} has no price at {moment}", owner, model.id));
         };
         let mut counts = Counts::new(request.usage);
-        let reads_exclusive = [provider.id(), owner]
-            .iter()
-            .any(|id| matches!(*id, "anthropic" | "aws"));
+        let reads_exclusive = [provider.id(), owner].iter().any(|id| matches!(*id, "anthropic" | "aws"));
         let was_exclusive = reads_exclusive && counts.include_cache();
         if let Some(contradiction) = counts.contradiction() {
             return refuse(Status::Invalid, contradiction.to_string());
@@ -97,9 +86,9 @@ impl Catalogue {
         if let Some(quote) = receipt.as_deref_mut() {
             note_price(quote, model, &in_force, &facts, request, is_fallback);
             if was_exclusive {
-                quote.assumptions.push(
-                    "more tokens were cached than sent: the input count was read as excluding the cache".to_owned(),
-                );
+                quote
+                    .assumptions
+                    .push("more tokens were cached than sent: the input count was read as excluding the cache".to_owned());
             }
         }
         if in_force.picks.is_empty() {
@@ -141,29 +130,16 @@ fn in_force<'a>(
 ) -> Option<InForce<'a>> {
     let known_at = request.known_at_unix_nano.map(Instant);
     let is_active = |card: &&Card| card.is_in_force(moment) && card.is_known_at(known_at);
-    let standard_of =
-        |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
-    let own = model
-        .cards
-        .iter()
-        .rev()
-        .filter(standard_of(Layer::Override))
-        .find(is_active);
-    let listed = model
-        .cards
-        .iter()
-        .rev()
-        .filter(standard_of(Layer::Catalogue))
-        .find(is_active);
+    let standard_of = |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
+    let own = model.cards.iter().rev().filter(standard_of(Layer::Override)).find(is_active);
+    let listed = model.cards.iter().rev().filter(standard_of(Layer::Catalogue)).find(is_active);
     let standard = own.or(listed)?;
     let mut picks = Picks::new();
     if let Some(card) = listed.filter(|_| own.is_none_or(|own| !own.free)) {
         picks.extend(card.rates.iter().map(|rate| Pick { rate, card }));
     }
     if let Some(card) = own {
-        card.rates
-            .iter()
-            .for_each(|rate| replace(&mut picks, Pick { rate, card }));
+        card.rates.iter().for_each(|rate| replace(&mut picks, Pick { rate, card }));
     }
     if is_fallback || model.cards.iter().all(|card| card.when.is_empty()) {
         return Some(InForce { standard, picks });
@@ -191,10 +167,7 @@ fn in_force<'a>(
 }
 
 fn replace<'a>(picks: &mut Picks<'a>, pick: Pick<'a>) {
-    match picks
-        .iter_mut()
-        .find(|present| present.rate.unit == pick.rate.unit)
-    {
+    match picks.iter_mut().find(|present| present.rate.unit == pick.rate.unit) {
         Some(present) => *present = pick,
         None => picks.push(pick),
     }
@@ -210,13 +183,11 @@ fn note_price(
     is_fallback: bool,
 ) {
     quote.price_id = Some(in_force.standard.price_id.clone());
-    if let (Some(known_at), Some(retrieved)) =
-        (request.known_at_unix_nano, in_force.standard.retrieved)
-    {
+    if let (Some(known_at), Some(retrieved)) = (request.known_at_unix_nano, in_force.standard.retrieved) {
         if in_force.standard.known_from.is_none() && retrieved > Instant(known_at) {
-            quote.assumptions.push(format!(
-                "known_from_unknown: the price was retrieved on {retrieved}"
-            ));
+            quote
+                .assumptions
+                .push(format!("known_from_unknown: the price was retrieved on {retrieved}"));
         }
     }
     let mut names: Vec<&str> = model
@@ -249,9 +220,7 @@ fn note_price(
                 if holding.peek().is_none() {
                     format!("{name}={value} has no rates of its own: standard rates")
                 } else if holding.all(|card| card.from > moment) {
-                    format!(
-                        "rates for {name}={value} are known only from a later day: standard rates"
-                    )
+                    format!("rates for {name}={value} are known only from a later day: standard rates")
                 } else {
                     continue;
                 }
@@ -281,12 +250,7 @@ struct Billed {
 }
 
 impl<'a> Terminology<'a> {
-    fn bill(
-        &self,
-        in_force: &InForce<'a>,
-        counts: &mut Counts,
-        mut receipt: Option<&mut Quote>,
-    ) -> Cost {
+    fn bill(&self, in_force: &InForce<'a>, counts: &mut Counts, mut receipt: Option<&mut Quote>) -> Cost {
         let picks = &in_force.picks;
         let priced: UnitSet = picks.iter().map(|pick| pick.rate.unit).collect();
         for pick in picks {
@@ -321,18 +285,15 @@ impl<'a> Terminology<'a> {
                 continue;
             };
             let billed = self.amount(unit, quantity, list_rate, &multipliers, contract);
-            let sums = billed.as_ref().and_then(|billed| {
-                Some((
-                    cost.checked_add(billed.amount)?,
-                    list_cost.checked_add(billed.list_amount)?,
-                ))
-            });
+            let sums = billed
+                .as_ref()
+                .and_then(|billed| Some((cost.checked_add(billed.amount)?, list_cost.checked_add(billed.list_amount)?)));
             let (Some(billed), Some((cost_so_far, list_cost_so_far))) = (billed, sums) else {
                 if let Some(quote) = receipt {
                     quote.lines.clear();
-                    quote.reasons.push(format!(
-                        "the exact amount for {unit} does not fit into 38 digits"
-                    ));
+                    quote
+                        .reasons
+                        .push(format!("the exact amount for {unit} does not fit into 38 digits"));
                 }
                 return refused(Status::Unpriced);
             };
@@ -355,15 +316,9 @@ impl<'a> Terminology<'a> {
             }
         }
         if let Some(quote) = receipt {
-            quote
-                .lines
-                .sort_by_key(|line| UsageKey::parse(line.usage_key));
+            quote.lines.sort_by_key(|line| UsageKey::parse(line.usage_key));
         }
-        let status = if gaps.any {
-            Status::Partial
-        } else {
-            Status::Priced
-        };
+        let status = if gaps.any { Status::Partial } else { Status::Priced };
         Cost {
             status,
             cost: Some(cost.normalised()),
@@ -381,10 +336,7 @@ impl<'a> Terminology<'a> {
         contract: Option<&Contract>,
     ) -> Option<Billed> {
         let amount_at = |rate: Amount, factor: Amount| {
-            let product = quantity
-                .amount()
-                .checked_mul(rate)?
-                .checked_div_per(unit.unit().per)?;
+            let product = quantity.amount().checked_mul(rate)?.checked_div_per(unit.unit().per)?;
             if factor == Amount::ONE {
                 Some(product)
             } else {
@@ -392,10 +344,7 @@ impl<'a> Terminology<'a> {
             }
         };
         let mut factor = Amount::ONE;
-        for multiplier in multipliers
-            .iter()
-            .filter(|multiplier| multiplier.covers(unit))
-        {
+        for multiplier in multipliers.iter().filter(|multiplier| multiplier.covers(unit)) {
             factor = factor.checked_mul(multiplier.factor)?.normalised();
         }
         let list_amount = amount_at(list_rate, factor)?;
@@ -409,9 +358,7 @@ impl<'a> Terminology<'a> {
                 });
             }
             Some(Terms::Rate(rate)) => (rate, Amount::ONE),
-            Some(Terms::Factor(contracted)) => {
-                (list_rate, factor.checked_mul(contracted)?.normalised())
-            }
+            Some(Terms::Factor(contracted)) => (list_rate, factor.checked_mul(contracted)?.normalised()),
         };
         Some(Billed {
             rate,
@@ -429,26 +376,18 @@ impl<'a> Terminology<'a> {
                     .when
                     .iter()
                     .all(|condition| condition.accepts(self.facts.get(&condition.name)))
-                && (multiplier.models.is_empty()
-                    || multiplier
-                        .models
-                        .iter()
-                        .any(|pattern| pattern.matches(&self.model.id)))
+                && (multiplier.models.is_empty() || multiplier.models.iter().any(|pattern| pattern.matches(&self.model.id)))
         })
     }
 
     /// The contract that applies: the most narrowly drawn one, the first among equals.
     fn contract(&self) -> Option<&'a Contract> {
         let applies = |contract: &&Contract| {
-            contract.applies(
-                self.identified.provider,
-                &self.model.id,
-                &self.request.scope,
-                self.moment,
-            ) && contract
-                .when
-                .iter()
-                .all(|condition| condition.accepts(self.facts.get(&condition.name)))
+            contract.applies(self.identified.provider, &self.model.id, &self.request.scope, self.moment)
+                && contract
+                    .when
+                    .iter()
+                    .all(|condition| condition.accepts(self.facts.get(&condition.name)))
         };
         let contracts = self.catalogue.contracts.iter().filter(applies);
         contracts.fold(None, |best: Option<&Contract>, contract| match best {
@@ -473,31 +412,19 @@ impl<'a> Terminology<'a> {
                 }
             }
         }
-        for (name, _) in self
-            .request
-            .usage
-            .unknown()
-            .iter()
-            .filter(|(_, count)| *count > 0.into())
-        {
+        for (name, _) in self.request.usage.unknown().iter().filter(|(_, count)| *count > 0.into()) {
             (some_used, any) = (true, true);
             if let Some(quote) = receipt.as_deref_mut() {
                 quote.unpriced_usage.push(name.clone());
-                quote
-                    .reasons
-                    .push(format!("{name:?} is no known usage key"));
+                quote.reasons.push(format!("{name:?} is no known usage key"));
             }
         }
-        for (side, other) in [
-            (Direction::Input, Direction::Output),
-            (Direction::Output, Direction::Input),
-        ] {
+        for (side, other) in [(Direction::Input, Direction::Output), (Direction::Output, Direction::Input)] {
             let key = match side {
                 Direction::Input => UsageKey::INPUT_TOKENS,
                 Direction::Output => UsageKey::OUTPUT_TOKENS,
             };
-            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other)
-            {
+            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other) {
                 any = true;
                 if let Some(quote) = receipt.as_deref_mut() {
                     quote
@@ -506,8 +433,7 @@ impl<'a> Terminology<'a> {
                 }
             }
         }
-        let per_request = UsageKey::all()
-            .any(|unit| unit.unit().family == Family::Requests && priced.contains(unit));
+        let per_request = UsageKey::all().any(|unit| unit.unit().family == Family::Requests && priced.contains(unit));
         Gaps {
             any,
             nothing_priced: some_used && !some_priced && !per_request,
@@ -530,11 +456,7 @@ impl Multiplier {
     }
 }
 
-fn applied_ids(
-    unit: UsageKey,
-    multipliers: &[&Multiplier],
-    contract: Option<&Contract>,
-) -> Vec<String> {
+fn applied_ids(unit: UsageKey, multipliers: &[&Multiplier], contract: Option<&Contract>) -> Vec<String> {
     let covering = multipliers
         .iter()
         .filter(|multiplier| multiplier.covers(unit))

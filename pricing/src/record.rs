@@ -114,8 +114,7 @@ fn parts(record: &Map<String, Value>) -> Result<(Usage, Context, i64), String> {
     match record.get("usage") {
         Some(Value::Object(counts)) => {
             for (key, count) in counts.iter().filter(|(_, count)| !count.is_null()) {
-                let count = quantity(count)
-                    .ok_or_else(|| format!("usage.{key}: {count} is not a count"))?;
+                let count = quantity(count).ok_or_else(|| format!("usage.{key}: {count} is not a count"))?;
                 usage.set(key, count);
             }
         }
@@ -229,10 +228,7 @@ mod tests {
         ] {
             let answer = answer(Catalogue::embedded(), line);
             assert_eq!(answer.status, Status::Invalid, "{line}");
-            assert!(
-                answer.cost_usd.is_none() && !answer.reasons.is_empty(),
-                "{line}"
-            );
+            assert!(answer.cost_usd.is_none() && !answer.reasons.is_empty(), "{line}");
         }
     }
 }

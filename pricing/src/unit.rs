@@ -75,10 +75,7 @@ const INPUT: Option<Direction> = Some(Direction::Input);
 const OUTPUT: Option<Direction> = Some(Direction::Output);
 const NEITHER: Option<Direction> = None;
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one row of the table below, read as a row"
-)]
+#[expect(clippy::too_many_arguments, reason = "one row of the table below, read as a row")]
 const fn unit(
     usage_key: &'static str,
     price_key: &'static str,
@@ -189,11 +186,7 @@ static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
     let all = || (0..UNIT_COUNT).map(|index| UsageKey(index as u8));
     let related = |is_related: fn(&Unit, &Unit) -> bool| {
         all()
-            .map(|unit| {
-                all()
-                    .filter(|other| is_related(other.unit(), unit.unit()))
-                    .collect()
-            })
+            .map(|unit| all().filter(|other| is_related(other.unit(), unit.unit())).collect())
             .collect()
     };
     Relations {
@@ -221,8 +214,7 @@ fn join(left: UsageKey, right: UsageKey) -> Option<UsageKey> {
         .iter()
         .position(|unit| {
             unit.family == a.family
-                && (unit.direction, unit.modality, unit.kind, unit.lifetime)
-                    == (direction, modality, kind, lifetime)
+                && (unit.direction, unit.modality, unit.kind, unit.lifetime) == (direction, modality, kind, lifetime)
         })
         .map(|index| UsageKey(index as u8))
 }
@@ -412,27 +404,11 @@ mod tests {
 
     #[test]
     fn a_part_says_everything_its_whole_says() {
-        assert!(
-            key("input_tokens")
-                .parts()
-                .contains(key("cache_audio_read_tokens"))
-        );
-        assert!(
-            key("cache_write_tokens")
-                .parts()
-                .contains(key("cache_write_1h_tokens"))
-        );
-        assert!(
-            key("audio_seconds")
-                .parts()
-                .contains(key("input_audio_seconds"))
-        );
+        assert!(key("input_tokens").parts().contains(key("cache_audio_read_tokens")));
+        assert!(key("cache_write_tokens").parts().contains(key("cache_write_1h_tokens")));
+        assert!(key("audio_seconds").parts().contains(key("input_audio_seconds")));
         assert!(!key("input_tokens").parts().contains(key("output_tokens")));
-        assert!(
-            !key("input_tokens")
-                .parts()
-                .contains(key("input_characters"))
-        );
+        assert!(!key("input_tokens").parts().contains(key("input_characters")));
         assert!(!key("input_tokens").parts().contains(key("input_tokens")));
     }
 
@@ -442,10 +418,7 @@ mod tests {
             key("cache_read_tokens").join(key("input_audio_tokens")),
             Some(key("cache_audio_read_tokens"))
         );
-        assert_eq!(
-            key("cache_read_tokens").join(key("cache_write_tokens")),
-            None
-        );
+        assert_eq!(key("cache_read_tokens").join(key("cache_write_tokens")), None);
     }
 
     #[test]
@@ -454,10 +427,7 @@ mod tests {
         assert_eq!(UsageKey::OUTPUT_TOKENS, key("output_tokens"));
         assert_eq!(UsageKey::CACHE_READ_TOKENS, key("cache_read_tokens"));
         assert_eq!(UsageKey::CACHE_WRITE_TOKENS, key("cache_write_tokens"));
-        assert_eq!(
-            UsageKey::CACHE_WRITE_1H_TOKENS,
-            key("cache_write_1h_tokens")
-        );
+        assert_eq!(UsageKey::CACHE_WRITE_1H_TOKENS, key("cache_write_1h_tokens"));
     }
 
     #[test]

@@ -20,9 +20,7 @@ pub struct Quantity {
 
 /// Why a text is not a count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{text:?} is not a count: expected a whole number up to 2^63 - 1, or one with up to nine decimals"
-)]
+#[error("{text:?} is not a count: expected a whole number up to 2^63 - 1, or one with up to nine decimals")]
 pub struct ParseQuantityError {
     text: String,
 }
@@ -55,8 +53,7 @@ impl Quantity {
 
     /// From billionths; a count beyond the range stands at its end.
     pub(crate) fn saturating(nanos: i128) -> Self {
-        let whole =
-            i64::try_from(nanos / NANOS).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX });
+        let whole = i64::try_from(nanos / NANOS).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX });
         let nanos = u32::try_from((nanos % NANOS).unsigned_abs()).unwrap_or(0);
         Self { whole, nanos }
     }
@@ -84,9 +81,7 @@ impl FromStr for Quantity {
         if let Ok(whole) = text.parse::<i64>() {
             return Ok(Self::from(whole));
         }
-        let invalid = || ParseQuantityError {
-            text: text.to_owned(),
-        };
+        let invalid = || ParseQuantityError { text: text.to_owned() };
         let exact = text.parse::<crate::Amount>().map_err(|_| invalid())?;
         let nanos = exact
             .checked_mul(crate::Amount::from(1_000_000_000))
@@ -96,15 +91,9 @@ impl FromStr for Quantity {
         let fraction = u32::try_from((nanos % NANOS).unsigned_abs()).map_err(|_| invalid())?;
         if whole == 0 && nanos < 0 {
             // A sign on a fraction below one would be lost: -1 is as invalid as -0.5, and says so.
-            return Ok(Self {
-                whole: -1,
-                nanos: 0,
-            });
+            return Ok(Self { whole: -1, nanos: 0 });
         }
-        Ok(Self {
-            whole,
-            nanos: fraction,
-        })
+        Ok(Self { whole, nanos: fraction })
     }
 }
 
@@ -165,15 +154,8 @@ impl Usage {
 
     /// The counts of registered keys in the registry's order, then those of unknown keys by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Quantity)> {
-        let known = self
-            .counts
-            .iter()
-            .map(|(key, count)| (key.as_str(), *count));
-        known.chain(
-            self.unknown
-                .iter()
-                .map(|(name, count)| (name.as_str(), *count)),
-        )
+        let known = self.counts.iter().map(|(key, count)| (key.as_str(), *count));
+        known.chain(self.unknown.iter().map(|(name, count)| (name.as_str(), *count)))
     }
 
     /// Whether no key was reported at all.
@@ -232,9 +214,7 @@ mod tests {
 
     #[test]
     fn absent_is_not_zero_and_unknown_is_kept() {
-        let usage: Usage = [("input_tokens", 5), ("telepathy", 3)]
-            .into_iter()
-            .collect();
+        let usage: Usage = [("input_tokens", 5), ("telepathy", 3)].into_iter().collect();
         assert_eq!(usage.get("output_tokens"), None);
         assert_eq!(usage.get("telepathy"), Some(Quantity::from(3)));
         assert_eq!(usage.iter().count(), 2);
@@ -242,12 +222,8 @@ mod tests {
 
     #[test]
     fn the_order_of_setting_does_not_show() {
-        let forward: Usage = [("input_tokens", 5), ("output_tokens", 3)]
-            .into_iter()
-            .collect();
-        let backward: Usage = [("output_tokens", 3), ("input_tokens", 5)]
-            .into_iter()
-            .collect();
+        let forward: Usage = [("input_tokens", 5), ("output_tokens", 3)].into_iter().collect();
+        let backward: Usage = [("output_tokens", 3), ("input_tokens", 5)].into_iter().collect();
         assert_eq!(forward, backward);
     }
 }

@@ -74,19 +74,10 @@ fn scale_12_rounds_once_half_to_even() {
 #[test]
 fn only_factors_of_two_three_and_five_divide_exactly() {
     assert_eq!(
-        Amount::from(1)
-            .checked_div_per(60)
-            .expect("minutes")
-            .to_string(),
+        Amount::from(1).checked_div_per(60).expect("minutes").to_string(),
         "0.01666666666666666666666666667"
     );
-    assert_eq!(
-        Amount::from(1)
-            .checked_div_per(8)
-            .expect("eighths")
-            .to_string(),
-        "0.125"
-    );
+    assert_eq!(Amount::from(1).checked_div_per(8).expect("eighths").to_string(), "0.125");
     assert!(Amount::from(1).checked_div_per(7).is_none());
     assert!(Amount::from(1).checked_div_per(27).is_none());
     assert!(Amount::from(1).checked_div_per(0).is_none());

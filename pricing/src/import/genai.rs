@@ -11,10 +11,7 @@ use serde::Deserialize;
 use super::regex_clause::{Clause, patterns};
 use super::{Import, ImportError, without_float_noise};
 use crate::amount::Amount;
-use crate::document::{
-    Document, ModelEntry, PatternEntry, PriceEntry, ProviderDocument, ProviderEntry, SourceEntry,
-    TierEntry,
-};
+use crate::document::{Document, ModelEntry, PatternEntry, PriceEntry, ProviderDocument, ProviderEntry, SourceEntry, TierEntry};
 use crate::instant::WindowSpec;
 
 const SOURCE: &str = "genai-prices";
@@ -83,13 +80,8 @@ struct SeedVariant {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Constraint {
-    Date {
-        start_date: String,
-    },
-    Window {
-        start_time: String,
-        end_time: String,
-    },
+    Date { start_date: String },
+    Window { start_time: String, end_time: String },
 }
 
 #[derive(Deserialize)]
@@ -129,12 +121,7 @@ pub(super) fn import(json: &str) -> Result<Import, ImportError> {
         let mut document = ProviderDocument {
             provider: ProviderEntry {
                 names: vec![provider.id.clone()],
-                unique_models: clause_patterns(
-                    provider.model_match.as_ref(),
-                    &provider.id,
-                    "model_match",
-                    notes,
-                )?,
+                unique_models: clause_patterns(provider.model_match.as_ref(), &provider.id, "model_match", notes)?,
                 id: provider.id,
                 name: provider.name,
                 fallback: provider.fallback_model_providers,
@@ -175,11 +162,7 @@ fn clause_patterns(
     Ok(patterns)
 }
 
-fn import_model(
-    provider: &str,
-    model: SeedModel,
-    notes: &mut Vec<String>,
-) -> Result<ModelEntry, ImportError> {
+fn import_model(provider: &str, model: SeedModel, notes: &mut Vec<String>) -> Result<ModelEntry, ImportError> {
     let patterns = clause_patterns(Some(&model.clause), provider, &model.id, notes)?;
     let starts: Vec<&str> = model
         .prices
@@ -196,10 +179,7 @@ fn import_model(
                 entry.from = Some(start_date.clone());
                 entry.until = next_start.next().map(|date| (*date).to_owned());
             }
-            Some(Constraint::Window {
-                start_time,
-                end_time,
-            }) => {
+            Some(Constraint::Window { start_time, end_time }) => {
                 entry.windows.push(window(start_time, end_time));
             }
         }
@@ -215,10 +195,7 @@ fn import_model(
         match &variant.constraint {
             None => {}
             Some(Constraint::Date { start_date }) => entry.from = Some(start_date.clone()),
-            Some(Constraint::Window {
-                start_time,
-                end_time,
-            }) => entry.windows.push(window(start_time, end_time)),
+            Some(Constraint::Window { start_time, end_time }) => entry.windows.push(window(start_time, end_time)),
         }
         fill_rates(&mut entry, &variant.prices, provider, &model.id, notes);
         prices.push(entry);
@@ -252,19 +229,11 @@ fn window(start: &str, end: &str) -> WindowSpec {
     }
 }
 
-fn fill_rates(
-    entry: &mut PriceEntry,
-    rates: &BTreeMap<String, SeedRate>,
-    provider: &str,
-    model: &str,
-    notes: &mut Vec<String>,
-) {
+fn fill_rates(entry: &mut PriceEntry, rates: &BTreeMap<String, SeedRate>, provider: &str, model: &str, notes: &mut Vec<String>) {
     let mut clean = |key: &str, rate: Amount| {
         let (clean, was_noise) = without_float_noise(rate);
         if was_noise {
-            notes.push(format!(
-                "{provider}/{model}: {key} {rate} is float noise, kept as {clean}"
-            ));
+            notes.push(format!("{provider}/{model}: {key} {rate} is float noise, kept as {clean}"));
         }
         clean
     };
@@ -277,9 +246,7 @@ fn fill_rates(
                 entry.rates.insert(key.clone(), clean(key, *base));
                 for tier in tiers {
                     let rate = clean(key, tier.price);
-                    tier_for(&mut entry.tiers, tier.start)
-                        .rates
-                        .insert(key.clone(), rate);
+                    tier_for(&mut entry.tiers, tier.start).rates.insert(key.clone(), rate);
                 }
             }
         }
@@ -294,10 +261,7 @@ fn tier_for(tiers: &mut Vec<TierEntry>, start: i64) -> &mut TierEntry {
     } else {
         (Some(start), None)
     };
-    match tiers
-        .iter()
-        .position(|tier| (tier.above, tier.at_least) == (above, at_least))
-    {
+    match tiers.iter().position(|tier| (tier.above, tier.at_least) == (above, at_least)) {
         Some(at) => &mut tiers[at],
         None => {
             tiers.push(TierEntry {

@@ -34,15 +34,9 @@ pub(super) fn patterns(clause: &Clause) -> Result<(Vec<PatternEntry>, Vec<String
     Ok((entries, kept))
 }
 
-fn collect(
-    clause: &Clause,
-    entries: &mut Vec<PatternEntry>,
-    kept: &mut Vec<String>,
-) -> Result<(), String> {
+fn collect(clause: &Clause, entries: &mut Vec<PatternEntry>, kept: &mut Vec<String>) -> Result<(), String> {
     match clause {
-        Clause::Or(clauses) => clauses
-            .iter()
-            .try_for_each(|clause| collect(clause, entries, kept)),
+        Clause::Or(clauses) => clauses.iter().try_for_each(|clause| collect(clause, entries, kept)),
         Clause::And(clauses) => {
             entries.push(PatternEntry::Compound(conjunction(clauses)?));
             Ok(())
@@ -63,9 +57,7 @@ fn collect(
             None => {
                 regex::Regex::new(regex).map_err(|error| error.to_string())?;
                 kept.push(regex.clone());
-                entries.push(PatternEntry::Regex(RegexPattern {
-                    regex: regex.clone(),
-                }));
+                entries.push(PatternEntry::Regex(RegexPattern { regex: regex.clone() }));
                 Ok(())
             }
         },
@@ -90,15 +82,10 @@ fn conjunction(clauses: &[Clause]) -> Result<CompoundPattern, String> {
     let mut compound = CompoundPattern::default();
     for clause in clauses {
         match clause {
-            Clause::Regex(regex) => match LOOK_AHEADS
-                .iter()
-                .find(|(expression, _)| expression == regex)
-            {
+            Clause::Regex(regex) => match LOOK_AHEADS.iter().find(|(expression, _)| expression == regex) {
                 Some((_, none)) => compound.none.extend(owned(none)),
                 None => {
-                    return Err(format!(
-                        "cannot write the regular expression {regex:?} as part of an and"
-                    ));
+                    return Err(format!("cannot write the regular expression {regex:?} as part of an and"));
                 }
             },
             literal => compound.all.push(glob(literal)?),
@@ -113,10 +100,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
 
 /// The globs that together match what the expression matches, and the globs that must not.
 fn expand(regex: &str) -> Option<(Vec<String>, &'static [&'static str])> {
-    let (body, none) = match LOOK_AHEADS
-        .iter()
-        .find(|(expression, _)| regex.starts_with(expression))
-    {
+    let (body, none) = match LOOK_AHEADS.iter().find(|(expression, _)| regex.starts_with(expression)) {
         Some((expression, none)) => (&regex[expression.len()..], *none),
         None => (regex.strip_prefix('^')?, &[][..]),
     };
@@ -125,12 +109,7 @@ fn expand(regex: &str) -> Option<(Vec<String>, &'static [&'static str])> {
         None => (body, "**"),
     };
     let alternatives = expand_sequence(body)?;
-    (alternatives.len() <= 64).then(|| {
-        (
-            alternatives.into_iter().map(|text| text + ending).collect(),
-            none,
-        )
-    })
+    (alternatives.len() <= 64).then(|| (alternatives.into_iter().map(|text| text + ending).collect(), none))
 }
 
 fn expand_sequence(mut rest: &str) -> Option<Vec<String>> {
@@ -161,21 +140,13 @@ fn expand_sequence(mut rest: &str) -> Option<Vec<String>> {
             '[' => {
                 let close = rest.find(']')?;
                 let class = &rest[1..close];
-                if class.contains(['\\', '^'])
-                    || (class.len() > 1 && class[1..class.len() - 1].contains('-'))
-                {
+                if class.contains(['\\', '^']) || (class.len() > 1 && class[1..class.len() - 1].contains('-')) {
                     return None;
                 }
-                (
-                    class.chars().map(String::from).collect(),
-                    &rest[close + 1..],
-                )
+                (class.chars().map(String::from).collect(), &rest[close + 1..])
             }
             '.' | '*' | '+' | '?' | '|' | '{' | '}' | '^' | '$' | ')' | ']' | '#' => return None,
-            literal => (
-                vec![literal.to_lowercase().to_string()],
-                &rest[literal.len_utf8()..],
-            ),
+            literal => (vec![literal.to_lowercase().to_string()], &rest[literal.len_utf8()..]),
         };
         let (choices, after) = repeat(choices, after)?;
         results = results
@@ -248,19 +219,11 @@ mod tests {
                 vec!["claude-opus-5-########", "claude-opus-5@########"],
             ),
             (r"^gemini-3\.5-flash-\d", vec!["gemini-3.5-flash-#**"]),
-            (
-                r"^composer-2\.5\[fast=true\]$",
-                vec!["composer-2.5[fast=true]"],
-            ),
+            (r"^composer-2\.5\[fast=true\]$", vec!["composer-2.5[fast=true]"]),
             (r"^o[134]", vec!["o1**", "o3**", "o4**"]),
             (
                 r"^(typesafe/)?jev-1\.14(-\d{2})?$",
-                vec![
-                    "typesafe/jev-1.14-##",
-                    "typesafe/jev-1.14",
-                    "jev-1.14-##",
-                    "jev-1.14",
-                ],
+                vec!["typesafe/jev-1.14-##", "typesafe/jev-1.14", "jev-1.14-##", "jev-1.14"],
             ),
         ] {
             let (expanded, none) = expand(regex).expect("a known kind");
@@ -272,15 +235,7 @@ mod tests {
     #[test]
     fn a_look_ahead_becomes_and_not() {
         let (globs, none) = expand(r"^(?![^/]+/)(?:labs-)?(?:mi|code)stral").expect("a known kind");
-        assert_eq!(
-            globs,
-            [
-                "labs-mistral**",
-                "labs-codestral**",
-                "mistral**",
-                "codestral**"
-            ]
-        );
+        assert_eq!(globs, ["labs-mistral**", "labs-codestral**", "mistral**", "codestral**"]);
         assert_eq!(none, ["*/*"]);
     }
 

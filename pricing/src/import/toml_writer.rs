@@ -12,9 +12,7 @@ use crate::instant::WindowSpec;
 use crate::unit::UsageKey;
 
 pub(crate) fn sources(sources: &BTreeMap<String, SourceEntry>) -> String {
-    let mut out = String::from(
-        "# Where the prices beside this file come from. Made by `marginlake prices import`.\n",
-    );
+    let mut out = String::from("# Where the prices beside this file come from. Made by `marginlake prices import`.\n");
     for (id, source) in sources {
         let _ = write!(out, "\n[{}]\n", key(id));
         text(&mut out, "title", &source.title);
@@ -27,9 +25,7 @@ pub(crate) fn sources(sources: &BTreeMap<String, SourceEntry>) -> String {
 }
 
 pub(crate) fn provider(document: &ProviderDocument) -> String {
-    let mut out = String::from(
-        "# Made by `marginlake prices import`; corrections belong in corrections.toml. USD.\n\n",
-    );
+    let mut out = String::from("# Made by `marginlake prices import`; corrections belong in corrections.toml. USD.\n\n");
     let entry = &document.provider;
     out.push_str("[provider]\n");
     text(&mut out, "id", &entry.id);
@@ -40,10 +36,7 @@ pub(crate) fn provider(document: &ProviderDocument) -> String {
     list(&mut out, "fallback", &entry.fallback);
     list(&mut out, "pricing_urls", &entry.pricing_urls);
     text(&mut out, "note", &entry.note);
-    document
-        .multiplier
-        .iter()
-        .for_each(|entry| multiplier(&mut out, entry));
+    document.multiplier.iter().for_each(|entry| multiplier(&mut out, entry));
     for model in &document.model {
         out.push_str("\n[[model]]\n");
         text(&mut out, "id", &model.id);
@@ -65,10 +58,7 @@ fn multiplier(out: &mut String, entry: &MultiplierEntry) {
     map(
         out,
         "when",
-        entry
-            .when
-            .iter()
-            .map(|(name, value)| (name.as_str(), quoted(value))),
+        entry.when.iter().map(|(name, value)| (name.as_str(), quoted(value))),
     );
     list(out, "price_keys", &entry.price_keys);
     text(out, "from", entry.from.as_deref().unwrap_or_default());
@@ -82,18 +72,11 @@ fn price(out: &mut String, entry: &PriceEntry) {
     map(
         out,
         "when",
-        entry
-            .when
-            .iter()
-            .map(|(name, value)| (name.as_str(), quoted(value))),
+        entry.when.iter().map(|(name, value)| (name.as_str(), quoted(value))),
     );
     text(out, "from", entry.from.as_deref().unwrap_or_default());
     text(out, "until", entry.until.as_deref().unwrap_or_default());
-    text(
-        out,
-        "known_from",
-        entry.known_from.as_deref().unwrap_or_default(),
-    );
+    text(out, "known_from", entry.known_from.as_deref().unwrap_or_default());
     windows(out, &entry.windows);
     flag(out, "free", entry.free);
     rates(out, "rates", &entry.rates);
@@ -105,21 +88,14 @@ fn price(out: &mut String, entry: &PriceEntry) {
                 (None, Some(at_least)) => format!("at_least = {at_least}"),
                 (None, None) => String::from("above = 0"),
             };
-            let _ = writeln!(
-                out,
-                "  {{ {threshold}, rates = {} }},",
-                inline_rates(&tier.rates)
-            );
+            let _ = writeln!(out, "  {{ {threshold}, rates = {} }},", inline_rates(&tier.rates));
         }
         out.push_str("]\n");
     }
     map(
         out,
         "minimum",
-        entry
-            .minimum
-            .iter()
-            .map(|(name, count)| (name.as_str(), count.to_string())),
+        entry.minimum.iter().map(|(name, count)| (name.as_str(), count.to_string())),
     );
     text(out, "source", &entry.source);
     text(out, "note", &entry.note);
@@ -138,11 +114,7 @@ fn windows(out: &mut String, windows: &[WindowSpec]) {
         if !window.days.is_empty() {
             fields.push(format!("days = {}", inline_list(&window.days)));
         }
-        fields.push(format!(
-            "from = {}, to = {}",
-            quoted(&window.from),
-            quoted(&window.to)
-        ));
+        fields.push(format!("from = {}, to = {}", quoted(&window.from), quoted(&window.to)));
         if !window.except.is_empty() {
             fields.push(format!("except = {}", inline_list(&window.except)));
         }
@@ -160,12 +132,7 @@ fn rates(out: &mut String, name: &str, rates: &BTreeMap<String, Amount>) {
 /// In the order of the unit registry: input, output, cache, the rest.
 fn inline_rates(rates: &BTreeMap<String, Amount>) -> String {
     let mut sorted: Vec<_> = rates.iter().collect();
-    sorted.sort_by_key(|(name, _)| {
-        (
-            UsageKey::from_price_key(name).map_or(usize::MAX, UsageKey::index),
-            *name,
-        )
-    });
+    sorted.sort_by_key(|(name, _)| (UsageKey::from_price_key(name).map_or(usize::MAX, UsageKey::index), *name));
     let fields: Vec<String> = sorted
         .iter()
         .map(|(name, rate)| format!("{} = \"{rate}\"", key(name)))
@@ -217,9 +184,7 @@ fn items_of(out: &mut String, name: &str, items: &[String]) {
 }
 
 fn map<'a>(out: &mut String, name: &str, entries: impl Iterator<Item = (&'a str, String)>) {
-    let fields: Vec<String> = entries
-        .map(|(name, value)| format!("{} = {value}", key(name)))
-        .collect();
+    let fields: Vec<String> = entries.map(|(name, value)| format!("{} = {value}", key(name))).collect();
     if !fields.is_empty() {
         let _ = writeln!(out, "{name} = {{ {} }}", fields.join(", "));
     }

@@ -1,0 +1,136 @@
+//! `marginlake report`: settle, join revenue, compute margins, publish.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::Args;
+use marginlake_lake::Lake;
+use marginlake_reporter::output::{TerminalStyle, terminal};
+use marginlake_reporter::report::{self, OutputFormat, ReportOptions};
+use marginlake_reporter::revenue::{Currency, RevenueInputs};
+use marginlake_reporter::settle::driver::SettleOptions;
+
+use crate::exit::Usage;
+use crate::{config, settle};
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Directory or object-store URL of the lake
+    #[arg(long, env = "MARGINLAKE_LAKE")]
+    lake: String,
+    #[command(flatten)]
+    revenue: RevenueArgs,
+    /// Our customer for each customer of a billing system: customer_id,source,source_customer_id,valid_from,valid_to
+    #[arg(long, value_name = "FILE")]
+    customer_map: Option<PathBuf>,
+    /// Exchange rates in the shape of the ECB's history: Date, then a column a currency, per euro
+    #[arg(long, value_name = "FILE")]
+    fx: Option<PathBuf>,
+    /// First day, inclusive (YYYY-MM-DD) [default: the first day with calls or revenue]
+    #[arg(long)]
+    from: Option<NaiveDate>,
+    /// Last day, inclusive (YYYY-MM-DD) [default: the last day with calls or revenue]
+    #[arg(long)]
+    to: Option<NaiveDate>,
+    /// Folder for the page and the files; its content is replaced by one rename
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Files to write under --out, beside Parquet
+    #[arg(long, value_delimiter = ',', default_value = "html,csv,json,md")]
+    format: Vec<OutputFormat>,
+    /// Currency of the report
+    #[arg(long, default_value = "USD", value_parser = currency)]
+    currency: Currency,
+    /// The time that the outputs name as theirs (RFC 3339); without it they name none
+    #[arg(long)]
+    as_of: Option<DateTime<Utc>>,
+    /// Configuration file (TOML)
+    #[arg(long, env = "MARGINLAKE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// The revenue files of a command.
+#[derive(Debug, Args)]
+pub(crate) struct RevenueArgs {
+    /// Revenue exports (generic CSV, Stripe invoice line items); may be given several times
+    #[arg(long = "revenue", value_name = "FILE", num_args = 1..)]
+    files: Vec<PathBuf>,
+    /// Second files of a source, such as invoices=FILE,customers=FILE
+    #[arg(long = "revenue-join", value_name = "KEY=FILE", value_delimiter = ',')]
+    joins: Vec<String>,
+}
+
+impl RevenueArgs {
+    pub(crate) fn inputs(self, more: Option<PathBuf>) -> anyhow::Result<RevenueInputs> {
+        let mut joins = BTreeMap::new();
+        for join in self.joins {
+            let (key, file) = join
+                .split_once('=')
+                .filter(|(key, file)| !key.is_empty() && !file.is_empty())
+                .ok_or_else(|| {
+                    Usage(format!(
+                        "--revenue-join {join:?}: write KEY=FILE, such as invoices=invoices.csv"
+                    ))
+                })?;
+            if joins.insert(key.to_owned(), PathBuf::from(file)).is_some() {
+                return Err(Usage(format!("--revenue-join: {key} is given twice")).into());
+            }
+        }
+        Ok(RevenueInputs {
+            files: more.into_iter().chain(self.files).collect(),
+            joins,
+        })
+    }
+}
+
+fn currency(text: &str) -> Result<Currency, String> {
+    text.parse()
+        .map_err(|_| format!("{text:?} is not an ISO 4217 currency code, such as USD or EUR"))
+}
+
+pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
+    crate::logging::start("marginlake=info,marginlake_reporter=info");
+    config::load(args.config.as_deref())?;
+    let options = ReportOptions {
+        revenue: args.revenue.inputs(None)?,
+        customer_map: args.customer_map,
+        fx: args.fx,
+        from: args.from,
+        to: args.to,
+        out: args.out,
+        formats: args.format,
+        currency: args.currency,
+        as_of: args.as_of,
+    };
+    let shown = crate::runtime()?.block_on(async { report(&Lake::open(&args.lake)?, &options).await })?;
+    let mut out = std::io::stdout();
+    out.write_all(shown.as_bytes())?;
+    if let Some(folder) = &options.out {
+        writeln!(out, "\nfiles: {}", folder.display())?;
+    }
+    Ok(())
+}
+
+/// One whole run; returns what the terminal shows. The user's files are read first: nothing is written for a bad one.
+pub(crate) async fn report(lake: &Lake, options: &ReportOptions) -> anyhow::Result<String> {
+    let wrong = |error: report::ReportError| match error.is_usage() {
+        true => anyhow::Error::from(Usage(error.to_string())),
+        false => error.into(),
+    };
+    let inputs = report::read_inputs(options).map_err(wrong)?;
+    settle::settle(lake, SettleOptions::default()).await?;
+    let outcome = report::report(lake, options, inputs).await.map_err(wrong)?;
+    Ok(terminal(&outcome.model, style()))
+}
+
+/// Colours only where somebody looks and did not ask for none; the shell's `COLUMNS` for the width.
+fn style() -> TerminalStyle {
+    let color = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    TerminalStyle {
+        width: columns.unwrap_or(TerminalStyle::default().width).max(60),
+        color,
+    }
+}

@@ -1,0 +1,59 @@
+//! `marginlake settle`: spans into billable calls.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::Args;
+use marginlake_lake::Lake;
+use marginlake_reporter::settle::NoCatalogue;
+use marginlake_reporter::settle::driver::{self, SettleOptions, SettleOutcome};
+
+use crate::config;
+
+#[derive(Debug, Args)]
+pub(crate) struct SettleArgs {
+    /// Directory or object-store URL of the lake
+    #[arg(long, env = "MARGINLAKE_LAKE")]
+    lake: String,
+    /// Configuration file (TOML)
+    #[arg(long, env = "MARGINLAKE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Settle this day and later ones again, whether or not they have new rows (YYYY-MM-DD)
+    #[arg(long)]
+    from: Option<NaiveDate>,
+    /// Settle up to this day, inclusive (YYYY-MM-DD)
+    #[arg(long)]
+    to: Option<NaiveDate>,
+}
+
+pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
+    crate::logging::start("marginlake=info,marginlake_reporter=info");
+    config::load(args.config.as_deref())?;
+    let outcome = crate::runtime()?.block_on(async {
+        let lake = Lake::open(&args.lake)?;
+        settle(
+            &lake,
+            SettleOptions {
+                from: args.from,
+                to: args.to,
+            },
+        )
+        .await
+    })?;
+    let mut out = std::io::stdout();
+    match outcome.committed {
+        true => writeln!(
+            out,
+            "settled {} calls, {} records not billed, {} restatements on {} days",
+            outcome.calls, outcome.excluded, outcome.restatements, outcome.days
+        )?,
+        false => writeln!(out, "nothing new to settle")?,
+    }
+    Ok(())
+}
+
+/// Settles what is new; also the first step of every report.
+pub(crate) async fn settle(lake: &Lake, options: SettleOptions) -> anyhow::Result<SettleOutcome> {
+    Ok(driver::run(lake, options, &NoCatalogue).await?)
+}
