@@ -1,0 +1,11 @@
+//! The real binary, real wire traffic, a real lake: what a user relies on, to the last digit.
+//!
+//! Everything here listens on loopback port 0 and writes to temporary folders.
+
+mod bad_input;
+mod collect;
+mod crash;
+mod report;
+mod second_engine;
+mod support;
+mod truth;
