@@ -151,7 +151,8 @@ fn stated(input: Input, uncached: i64, cached: i128, parts: Parts, reported: &Re
 
 /// Whether an input without a cached part is known to have none, or to leave it out.
 fn split_is_known(reported: &Reported, about: About<'_>) -> bool {
-    let says_something = reported.cache_read.is_some() || reported.cache_write.is_some();
+    // A count of writes alone (`cacheWriteTokens: 0`) says nothing of what was read.
+    let says_something = reported.cache_read.is_some();
     let beside = match about.profile.input {
         InputMode::Exclusive => true,
         InputMode::ExclusiveForAnthropic => counts_cache_beside(about.provider, about.model),

@@ -23,6 +23,8 @@ pub(crate) mod provider;
 pub(crate) mod reported;
 mod role;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 pub use attribution::{Attributed, Attribution, AttributionConfig, Dimension, Source};
 pub use facts::{Recognised, ReportedCost, Signal, UsageAttribute};

@@ -1,0 +1,5 @@
+//! Tests over whole records: real captures, the vectors of the conventions, and properties on hostile input.
+
+mod corpus;
+mod properties;
+mod vectors;
