@@ -210,7 +210,6 @@ fn wrong_arguments_and_configuration_exit_with_2_and_say_what_to_do() {
         (vec!["collect", "--lake", lake, "--commit-interval", "10"], "such as 10s"),
         (vec!["collect", "--lake", lake, "--config", config], "commit_intervall"),
         (vec!["collect", "--lake", lake, "--config", "missing.toml"], "missing.toml"),
-        (vec!["report", "--lake", lake, "--revenue", "missing.csv"], "missing.csv"),
         (vec!["report", "--lake", lake, "--currency", "dollars"], "ISO 4217"),
         (vec!["collect"], "--lake"),
     ] {
