@@ -139,6 +139,9 @@ pub struct ModelEntry {
     /// What a reader should know.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// What other sources say of its current standard price, by source: `same`, or what differs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<String, String>,
     /// Its prices. Of those in force, the last one without `when` is the standard price; of those whose `when`
     /// holds, the first one with a rate for a key replaces that key's standard rate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

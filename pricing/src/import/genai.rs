@@ -230,6 +230,7 @@ fn import_model(
         deprecated: model.deprecated,
         source: SOURCE.to_owned(),
         note: model.price_comments.unwrap_or_default(),
+        also: BTreeMap::new(),
         price: prices,
     })
 }
