@@ -147,7 +147,10 @@ pub fn run_with(args: PricesArgs, configured: &Overrides) -> anyhow::Result<()> 
     let result = match &args.command {
         PricesCommand::List(args) => list(args, configured, &mut out),
         PricesCommand::Show(args) => show(args, configured, &mut out),
-        PricesCommand::Price(args) => price(&open(&args.catalogue, configured)?, io::stdin().lock(), &mut out),
+        PricesCommand::Price(args) => {
+            let catalogue = open(&args.catalogue, configured)?;
+            price(&catalogue, io::stdin().lock(), &mut out)
+        }
         PricesCommand::Diff(args) => differences(args, &mut out),
         PricesCommand::Check(args) => check_file(&args.file, configured, &mut out),
         PricesCommand::Import(args) => import(args, &mut out),

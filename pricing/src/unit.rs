@@ -323,6 +323,11 @@ impl UsageKey {
         RELATIONS.joins[self.index()][other.index()]
     }
 
+    /// Whether the unit counts one modality only.
+    pub(crate) fn fixes_modality(self) -> bool {
+        !self.unit().modality.is_empty()
+    }
+
     /// How many dimensions the unit fixes: a part is always deeper than its whole.
     pub(crate) fn depth(self) -> usize {
         self.unit().depth()
