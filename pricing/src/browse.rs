@@ -100,10 +100,14 @@ pub struct ShownPrice {
 impl Catalogue {
     /// The models that pass the filter, by provider and id, with the standard price at that moment.
     pub fn list(&self, filter: &Filter, at: Instant) -> Vec<ListedModel> {
-        let provider = filter.provider.as_deref().map(|name| self.names.by_name(name));
+        let provider = filter
+            .provider
+            .as_deref()
+            .map(|name| self.names.by_name(name));
         let text = filter.text.as_deref().unwrap_or_default().to_lowercase();
         let wanted = |model: &&Model| {
-            provider.is_none_or(|wanted| wanted == Some(model.provider)) && model.id.to_lowercase().contains(&text)
+            provider.is_none_or(|wanted| wanted == Some(model.provider))
+                && model.id.to_lowercase().contains(&text)
         };
         let mut listed: Vec<ListedModel> = self
             .models
@@ -121,7 +125,9 @@ impl Catalogue {
                 }
             })
             .collect();
-        listed.sort_by(|left, right| (&left.provider, &left.model).cmp(&(&right.provider, &right.model)));
+        listed.sort_by(|left, right| {
+            (&left.provider, &left.model).cmp(&(&right.provider, &right.model))
+        });
         listed
     }
 
@@ -137,13 +143,21 @@ impl Catalogue {
                 Match::Missing => None,
             })
             .collect();
-        found.extend((0..self.models.len()).map(|index| index as ModelIndex).filter(|index| {
-            let model = self.model(*index);
-            model.id.eq_ignore_ascii_case(name.trim()) && wanted.is_none_or(|wanted| wanted == Some(model.provider))
-        }));
+        found.extend(
+            (0..self.models.len())
+                .map(|index| index as ModelIndex)
+                .filter(|index| {
+                    let model = self.model(*index);
+                    model.id.eq_ignore_ascii_case(name.trim())
+                        && wanted.is_none_or(|wanted| wanted == Some(model.provider))
+                }),
+        );
         found.sort_unstable();
         found.dedup();
-        found.into_iter().map(|index| self.shown(index, at)).collect()
+        found
+            .into_iter()
+            .map(|index| self.shown(index, at))
+            .collect()
     }
 
     fn shown(&self, index: ModelIndex, at: Instant) -> ShownModel {
@@ -151,31 +165,55 @@ impl Catalogue {
         let provider = self.provider(model.provider);
         let entry = self.entry(model);
         let multipliers = provider.multipliers.iter().filter(|multiplier| {
-            multiplier.models.is_empty() || multiplier.models.iter().any(|pattern| pattern.matches(&model.id))
+            multiplier.models.is_empty()
+                || multiplier
+                    .models
+                    .iter()
+                    .any(|pattern| pattern.matches(&model.id))
         });
         ShownModel {
             provider: provider.id.clone(),
             model: model.id.clone(),
             deprecated: model.deprecated,
             note: entry.map(|entry| entry.note.clone()).unwrap_or_default(),
-            also: entry.map(|entry| entry.also.clone().into_iter().collect()).unwrap_or_default(),
-            prices: model.cards.iter().map(|card| shown_price(card, at)).collect(),
+            also: entry
+                .map(|entry| entry.also.clone().into_iter().collect())
+                .unwrap_or_default(),
+            prices: model
+                .cards
+                .iter()
+                .map(|card| shown_price(card, at))
+                .collect(),
             multipliers: multipliers
-                .map(|multiplier| format!("{} when {}", multiplier.factor, conditions(&multiplier.when).join(", ")))
+                .map(|multiplier| {
+                    format!(
+                        "{} when {}",
+                        multiplier.factor,
+                        conditions(&multiplier.when).join(", ")
+                    )
+                })
                 .collect(),
         }
     }
 
     fn entry(&self, model: &Model) -> Option<&ModelEntry> {
         let provider = &self.provider(model.provider).id;
-        let document = self.document.providers.iter().find(|document| document.provider.id == *provider)?;
+        let document = self
+            .document
+            .providers
+            .iter()
+            .find(|document| document.provider.id == *provider)?;
         document.model.iter().find(|entry| entry.id == model.id)
     }
 }
 
 fn standard(model: &Model, at: Instant) -> Option<&Card> {
     let in_force = |layer: Layer| {
-        let mut cards = model.cards.iter().rev().filter(move |card| card.layer == layer && card.when.is_empty());
+        let mut cards = model
+            .cards
+            .iter()
+            .rev()
+            .filter(move |card| card.layer == layer && card.when.is_empty());
         cards.find(|card| card.is_in_force(at))
     };
     in_force(Layer::Override).or_else(|| in_force(Layer::Catalogue))
@@ -228,19 +266,33 @@ mod tests {
 
     #[test]
     fn a_list_shows_the_price_of_its_day() {
-        let filter = Filter { provider: Some("openai".to_owned()), text: Some("5.6-luna".to_owned()) };
+        let filter = Filter {
+            provider: Some("openai".to_owned()),
+            text: Some("5.6-luna".to_owned()),
+        };
         let rate = |day: &str| {
             let listed = Catalogue::embedded().list(&filter, at(day));
             listed[0].rates[0].rate.expect("a base rate").to_string()
         };
-        assert_eq!((rate("2026-07-29"), rate("2026-07-30")), ("1".to_owned(), "0.2".to_owned()));
+        assert_eq!(
+            (rate("2026-07-29"), rate("2026-07-30")),
+            ("1".to_owned(), "0.2".to_owned())
+        );
     }
 
     #[test]
     fn a_model_is_shown_at_every_provider_that_knows_it() {
         let shown = Catalogue::embedded().show("claude-sonnet-4-5", None, at("2026-11-16"));
         let providers: Vec<&str> = shown.iter().map(|model| model.provider.as_str()).collect();
-        assert!(providers.contains(&"anthropic") && providers.contains(&"google"), "{providers:?}");
-        assert!(shown[0].prices.iter().any(|price| price.when == ["processing=batch"]));
+        assert!(
+            providers.contains(&"anthropic") && providers.contains(&"google"),
+            "{providers:?}"
+        );
+        assert!(
+            shown[0]
+                .prices
+                .iter()
+                .any(|price| price.when == ["processing=batch"])
+        );
     }
 }

@@ -49,7 +49,7 @@ impl fmt::Display for Finding {
             Severity::Warning => "warning",
         };
         match self.line {
-            Some(line) => write!(f, "{line}: {severity}: ", )?,
+            Some(line) => write!(f, "{line}: {severity}: ",)?,
             None => write!(f, "{severity}: ")?,
         }
         if !self.place.is_empty() {
@@ -84,7 +84,10 @@ pub fn check_toml(text: &str, catalogue: &Catalogue) -> Vec<Finding> {
         Err(error) => return vec![malformed(text, &error)],
     };
     let places: Places = toml::from_str(text).unwrap_or_default();
-    let mut checker = Checker { text, findings: Vec::new() };
+    let mut checker = Checker {
+        text,
+        findings: Vec::new(),
+    };
     if table.contains_key("provider") {
         match toml::from_str::<ProviderDocument>(text) {
             Ok(document) => checker.provider(&document, Some(&places)),
@@ -96,20 +99,33 @@ pub fn check_toml(text: &str, catalogue: &Catalogue) -> Vec<Finding> {
             Err(error) => return vec![malformed(text, &error)],
         }
     }
-    checker.findings.sort_by(|left, right| (left.line, left.severity).cmp(&(right.line, right.severity)));
+    checker
+        .findings
+        .sort_by(|left, right| (left.line, left.severity).cmp(&(right.line, right.severity)));
     checker.findings
 }
 
 /// Checks a whole catalogue. Lines are not known here.
 pub fn check_document(document: &Document) -> Vec<Finding> {
-    let mut checker = Checker { text: "", findings: Vec::new() };
+    let mut checker = Checker {
+        text: "",
+        findings: Vec::new(),
+    };
     for provider in &document.providers {
         checker.provider(provider, None);
     }
     if let Err(error) = Catalogue::new(document.clone()) {
-        let known = checker.findings.iter().any(|finding| finding.severity == Severity::Error);
+        let known = checker
+            .findings
+            .iter()
+            .any(|finding| finding.severity == Severity::Error);
         if !known {
-            checker.add(Severity::Error, None, error.place, error.problem.to_string());
+            checker.add(
+                Severity::Error,
+                None,
+                error.place,
+                error.problem.to_string(),
+            );
         }
     }
     checker.findings
@@ -125,7 +141,11 @@ fn malformed(text: &str, error: &toml::de::Error) -> Finding {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+    text.bytes()
+        .take(offset)
+        .filter(|byte| *byte == b'\n')
+        .count()
+        + 1
 }
 
 struct Checker<'a> {
@@ -134,9 +154,20 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn add(&mut self, severity: Severity, offset: Option<usize>, place: impl Into<String>, message: String) {
+    fn add(
+        &mut self,
+        severity: Severity,
+        offset: Option<usize>,
+        place: impl Into<String>,
+        message: String,
+    ) {
         let line = offset.map(|offset| line_of(self.text, offset));
-        self.findings.push(Finding { severity, line, place: place.into(), message });
+        self.findings.push(Finding {
+            severity,
+            line,
+            place: place.into(),
+            message,
+        });
     }
 
     fn provider(&mut self, document: &ProviderDocument, places: Option<&Places>) {
@@ -148,15 +179,25 @@ impl Checker<'_> {
             let model_place = places.and_then(|places| places.model.get(index));
             let offset = model_place.map(|model| model.span().start);
             if ids.insert(&model.id, ()).is_some() {
-                self.add(Severity::Error, offset, &place, "the id is used twice".to_owned());
+                self.add(
+                    Severity::Error,
+                    offset,
+                    &place,
+                    "the id is used twice".to_owned(),
+                );
             }
             for pattern in &model.patterns {
                 if let Err(error) = Pattern::validate(pattern) {
                     self.add(Severity::Error, offset, &place, error.to_string());
                 }
                 if let PatternEntry::Glob(text) = pattern {
-                    if let Some(other) = literals.insert(text, &model.id).filter(|other| *other != model.id) {
-                        let message = format!("the name {text:?} is also matched by {other}, which comes first");
+                    if let Some(other) = literals
+                        .insert(text, &model.id)
+                        .filter(|other| *other != model.id)
+                    {
+                        let message = format!(
+                            "the name {text:?} is also matched by {other}, which comes first"
+                        );
                         self.add(Severity::Warning, offset, &place, message);
                     }
                 }
@@ -169,7 +210,13 @@ impl Checker<'_> {
         }
     }
 
-    fn prices(&mut self, provider: &str, model: &ModelEntry, place: &str, offset_of: &dyn Fn(usize) -> Option<usize>) {
+    fn prices(
+        &mut self,
+        provider: &str,
+        model: &ModelEntry,
+        place: &str,
+        offset_of: &dyn Fn(usize) -> Option<usize>,
+    ) {
         let mut standard: Vec<(usize, Card)> = Vec::new();
         for (number, price) in model.price.iter().enumerate() {
             let place = format!("{place}, price {}", number + 1);
@@ -180,11 +227,21 @@ impl Checker<'_> {
                         standard.push((number, card));
                     }
                 }
-                Err(problem) => self.add(Severity::Error, offset_of(number), place, problem.to_string()),
+                Err(problem) => self.add(
+                    Severity::Error,
+                    offset_of(number),
+                    place,
+                    problem.to_string(),
+                ),
             }
         }
         if model.price.is_empty() {
-            self.add(Severity::Warning, offset_of(0), place, "the model has no price".to_owned());
+            self.add(
+                Severity::Warning,
+                offset_of(0),
+                place,
+                "the model has no price".to_owned(),
+            );
         }
         standard.sort_by_key(|(_, card)| card.from);
         for pair in standard.windows(2) {
@@ -198,8 +255,13 @@ impl Checker<'_> {
                 self.add(Severity::Warning, offset, &after.price_id, message);
             }
             for rate in &after.rates {
-                let earlier = before.rates.iter().find(|earlier| earlier.unit == rate.unit);
-                if let (Some(new), Some(old)) = (rate.base, earlier.and_then(|earlier| earlier.base)) {
+                let earlier = before
+                    .rates
+                    .iter()
+                    .find(|earlier| earlier.unit == rate.unit);
+                if let (Some(new), Some(old)) =
+                    (rate.base, earlier.and_then(|earlier| earlier.base))
+                {
                     self.jump(offset, &after.price_id, rate.unit.price_key(), old, new);
                 }
             }
@@ -208,11 +270,19 @@ impl Checker<'_> {
 
     /// What looks wrong within one price.
     fn rates(&mut self, price: &PriceEntry, place: &str, offset: Option<usize>) {
-        let units: UnitSet = price.rates.keys().filter_map(|key| UsageKey::from_price_key(key)).collect();
+        let units: UnitSet = price
+            .rates
+            .keys()
+            .filter_map(|key| UsageKey::from_price_key(key))
+            .collect();
         if price.when.is_empty() {
             for unit in units.iter() {
                 if let Some(whole) = unit.wholes().iter().find(|whole| !units.contains(*whole)) {
-                    let message = format!("{} has a rate and {}, of which it is a part, has none", unit.price_key(), whole.price_key());
+                    let message = format!(
+                        "{} has a rate and {}, of which it is a part, has none",
+                        unit.price_key(),
+                        whole.price_key()
+                    );
                     self.add(Severity::Warning, offset, place, message);
                 }
             }
@@ -226,7 +296,9 @@ impl Checker<'_> {
         }
         for (key, rate) in price.rates.iter().filter(|(key, _)| key.ends_with("_mtok")) {
             if *rate > Amount::from(2_000) {
-                let message = format!("{key} {rate} USD per million tokens: was the price per thousand, or in cents?");
+                let message = format!(
+                    "{key} {rate} USD per million tokens: was the price per thousand, or in cents?"
+                );
                 self.add(Severity::Warning, offset, place, message);
             }
         }
@@ -234,46 +306,80 @@ impl Checker<'_> {
 
     fn jump(&mut self, offset: Option<usize>, place: &str, key: &str, old: Amount, new: Amount) {
         let hundredfold = |low: Amount, high: Amount| {
-            !low.is_zero() && low.checked_mul(Amount::from(100)).is_some_and(|limit| high >= limit)
+            !low.is_zero()
+                && low
+                    .checked_mul(Amount::from(100))
+                    .is_some_and(|limit| high >= limit)
         };
         if hundredfold(old, new) || hundredfold(new, old) {
-            let message = format!("{key} goes from {old} to {new}: cents for dollars, or per token for per million?");
+            let message = format!(
+                "{key} goes from {old} to {new}: cents for dollars, or per token for per million?"
+            );
             self.add(Severity::Warning, offset, place, message);
         }
     }
 
     fn overrides(&mut self, overrides: &Overrides, places: &Places, catalogue: &Catalogue) {
-        let offset = |places: &[Spanned<IgnoredAny>], index: usize| places.get(index).map(|place| place.span().start);
+        let offset = |places: &[Spanned<IgnoredAny>], index: usize| {
+            places.get(index).map(|place| place.span().start)
+        };
         for (index, price) in overrides.price.iter().enumerate() {
-            let one = Overrides { price: vec![price.clone()], ..Overrides::default() };
+            let one = Overrides {
+                price: vec![price.clone()],
+                ..Overrides::default()
+            };
             let place = format!("{}/{}", price.provider, price.model);
             let offset = offset(&places.price, index);
             if self.one(&one, catalogue, offset) {
                 self.rates_against(price, &place, offset, catalogue);
             }
             if price.source.trim().is_empty() {
-                self.add(Severity::Warning, offset, &place, "the price states no source".to_owned());
+                self.add(
+                    Severity::Warning,
+                    offset,
+                    &place,
+                    "the price states no source".to_owned(),
+                );
             }
         }
         // What follows may name providers that the prices add.
-        let prices = Overrides { price: overrides.price.clone(), ..Overrides::default() };
-        let Ok(base) = catalogue.with_overrides(&prices) else { return };
+        let prices = Overrides {
+            price: overrides.price.clone(),
+            ..Overrides::default()
+        };
+        let Ok(base) = catalogue.with_overrides(&prices) else {
+            return;
+        };
         for (index, contract) in overrides.contract.iter().enumerate() {
-            let one = Overrides { contract: vec![contract.clone()], ..prices.clone() };
+            let one = Overrides {
+                contract: vec![contract.clone()],
+                ..prices.clone()
+            };
             self.one(&one, catalogue, offset(&places.contract, index));
         }
         for (index, multiplier) in overrides.multiplier.iter().enumerate() {
-            let one = Overrides { multiplier: vec![multiplier.clone()], ..prices.clone() };
+            let one = Overrides {
+                multiplier: vec![multiplier.clone()],
+                ..prices.clone()
+            };
             self.one(&one, catalogue, offset(&places.multiplier, index));
         }
         for (index, deployment) in overrides.deployment.iter().enumerate() {
-            let one = Overrides { deployment: vec![deployment.clone()], ..prices.clone() };
+            let one = Overrides {
+                deployment: vec![deployment.clone()],
+                ..prices.clone()
+            };
             let offset = offset(&places.deployment, index);
             let place = format!("deployment {}", deployment.name);
             if self.one(&one, catalogue, offset)
-                && base.show(&deployment.model, Some(&deployment.provider), Instant(0)).is_empty()
+                && base
+                    .show(&deployment.model, Some(&deployment.provider), Instant(0))
+                    .is_empty()
             {
-                let message = format!("stands for {:?}, which the catalogue does not know", deployment.model);
+                let message = format!(
+                    "stands for {:?}, which the catalogue does not know",
+                    deployment.model
+                );
                 self.add(Severity::Warning, offset, place, message);
             }
         }
@@ -284,16 +390,35 @@ impl Checker<'_> {
         match catalogue.with_overrides(overrides) {
             Ok(_) => true,
             Err(error) => {
-                self.add(Severity::Error, offset, error.place, error.problem.to_string());
+                self.add(
+                    Severity::Error,
+                    offset,
+                    error.place,
+                    error.problem.to_string(),
+                );
                 false
             }
         }
     }
 
-    fn rates_against(&mut self, price: &PriceOverride, place: &str, offset: Option<usize>, catalogue: &Catalogue) {
-        let at = price.from.as_deref().and_then(|from| Instant::parse(from).ok()).unwrap_or(Instant(i64::MAX - 1));
+    fn rates_against(
+        &mut self,
+        price: &PriceOverride,
+        place: &str,
+        offset: Option<usize>,
+        catalogue: &Catalogue,
+    ) {
+        let at = price
+            .from
+            .as_deref()
+            .and_then(|from| Instant::parse(from).ok())
+            .unwrap_or(Instant(i64::MAX - 1));
         for shown in catalogue.show(&price.model, Some(&price.provider), at) {
-            let known = shown.prices.iter().rev().find(|known| known.in_force && known.when.is_empty());
+            let known = shown
+                .prices
+                .iter()
+                .rev()
+                .find(|known| known.in_force && known.when.is_empty());
             for known in known.into_iter().flat_map(|known| &known.rates) {
                 if let (Some(old), Some(new)) = (known.rate, price.rates.get(known.price_key)) {
                     self.jump(offset, place, known.price_key, old, *new);
@@ -308,22 +433,46 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        check_toml(text, Catalogue::embedded()).iter().map(ToString::to_string).collect()
+        check_toml(text, Catalogue::embedded())
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
     fn mistakes_are_found_with_their_lines() {
         for (text, expected) in [
-            ("[[price]]\nprovider = \"openai\"\nmodel = \"gpt-4o\"\nrates = { input_mtok = 2.5 }\n", "4: error"),
-            ("\n[[price]]\nprovider = \"openai\"\nmodel = \"m\"\nsource = \"s\"\nrates = { inptu_mtok = \"1\" }\n", "2: error"),
-            ("[[price]]\nprovider = \"openai\"\nmodel = \"gpt-4o\"\nsource = \"s\"\nrates = { input_mtok = \"250\" }\n", "cents for dollars"),
-            ("[[price]]\nprovider = \"openai\"\nmodel = \"gpt-4o\"\nsource = \"s\"\nfrom = \"2026-02-30\"\nrates = { input_mtok = \"2\" }\n", "not a moment"),
+            (
+                "[[price]]\nprovider = \"openai\"\nmodel = \"gpt-4o\"\nrates = { input_mtok = 2.5 }\n",
+                "4: error",
+            ),
+            (
+                "\n[[price]]\nprovider = \"openai\"\nmodel = \"m\"\nsource = \"s\"\nrates = { inptu_mtok = \"1\" }\n",
+                "2: error",
+            ),
+            (
+                "[[price]]\nprovider = \"openai\"\nmodel = \"gpt-4o\"\nsource = \"s\"\nrates = { input_mtok = \"250\" }\n",
+                "cents for dollars",
+            ),
+            (
+                "[[price]]\nprovider = \"openai\"\nmodel = \"gpt-4o\"\nsource = \"s\"\nfrom = \"2026-02-30\"\nrates = { input_mtok = \"2\" }\n",
+                "not a moment",
+            ),
             ("[[contract]]\nid = \"c\"\ndiscount = \"1.5\"\n", "1: error"),
-            ("[[contract]]\nid = \"c\"\nprovider = \"nobody\"\ndiscount = \"0.1\"\n", "unknown provider"),
-            ("[[deployment]]\nprovider = \"azure\"\nname = \"prod\"\nmodel = \"gpt-9\"\n", "does not know"),
+            (
+                "[[contract]]\nid = \"c\"\nprovider = \"nobody\"\ndiscount = \"0.1\"\n",
+                "unknown provider",
+            ),
+            (
+                "[[deployment]]\nprovider = \"azure\"\nname = \"prod\"\nmodel = \"gpt-9\"\n",
+                "does not know",
+            ),
         ] {
             let found = found(text);
-            assert!(found.iter().any(|finding| finding.contains(expected)), "{text}\n{found:?}");
+            assert!(
+                found.iter().any(|finding| finding.contains(expected)),
+                "{text}\n{found:?}"
+            );
         }
     }
 
@@ -334,7 +483,12 @@ mod tests {
                     [[model.price]]\nfrom = \"2026-02-01\"\nuntil = \"2026-04-01\"\nrates = { input_mtok = \"200\" }\n\
                     [[model.price]]\nfrom = \"2026-03-01\"\nrates = { input_mtok = \"200\", cache_read_mtok = \"300\" }\n";
         let found = found(text).join("\n");
-        for expected in ["9: warning: p/m@2026-02-01: no price from", "goes from 1 to 200", "overlaps", "is above"] {
+        for expected in [
+            "9: warning: p/m@2026-02-01: no price from",
+            "goes from 1 to 200",
+            "overlaps",
+            "is above",
+        ] {
             assert!(found.contains(expected), "{expected}\n{found}");
         }
     }
@@ -342,7 +496,10 @@ mod tests {
     #[test]
     fn the_built_in_catalogue_has_no_errors() {
         let findings = check_document(Catalogue::embedded().document());
-        let errors: Vec<_> = findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+        let errors: Vec<_> = findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .collect();
         assert!(errors.is_empty(), "{errors:?}");
     }
 }

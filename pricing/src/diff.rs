@@ -48,13 +48,24 @@ fn facts(document: &Document) -> Facts {
         };
         add("", "names".to_owned(), provider.provider.names.join(", "));
         add("", "hosts".to_owned(), provider.provider.hosts.join(", "));
-        add("", "fallback".to_owned(), provider.provider.fallback.join(", "));
+        add(
+            "",
+            "fallback".to_owned(),
+            provider.provider.fallback.join(", "),
+        );
         for multiplier in &provider.multiplier {
-            let value = format!("{} for {:?} when {:?}", multiplier.factor, multiplier.models, multiplier.when);
+            let value = format!(
+                "{} for {:?} when {:?}",
+                multiplier.factor, multiplier.models, multiplier.when
+            );
             add("", format!("multiplier {}", multiplier.id), value);
         }
         for model in &provider.model {
-            add(&model.id, "match".to_owned(), format!("{:?}", model.patterns));
+            add(
+                &model.id,
+                "match".to_owned(),
+                format!("{:?}", model.patterns),
+            );
             for price in &model.price {
                 let label = label(price);
                 if price.free {
@@ -65,11 +76,19 @@ fn facts(document: &Document) -> Facts {
                 }
                 for tier in &price.tiers {
                     for (key, rate) in &tier.rates {
-                        add(&model.id, format!("{label} {key} from {}", TierEntry::first_token(tier)), rate.to_string());
+                        add(
+                            &model.id,
+                            format!("{label} {key} from {}", TierEntry::first_token(tier)),
+                            rate.to_string(),
+                        );
                     }
                 }
                 for (key, least) in &price.minimum {
-                    add(&model.id, format!("{label} minimum {key}"), least.to_string());
+                    add(
+                        &model.id,
+                        format!("{label} minimum {key}"),
+                        least.to_string(),
+                    );
                 }
             }
         }
@@ -79,14 +98,27 @@ fn facts(document: &Document) -> Facts {
 
 fn label(price: &PriceEntry) -> String {
     let from = price.from.as_deref().unwrap_or("always");
-    let until = price.until.as_deref().map(|until| format!(" until {until}")).unwrap_or_default();
-    let when: String = price.when.iter().map(|(name, value)| format!(" {name}={value}")).collect();
+    let until = price
+        .until
+        .as_deref()
+        .map(|until| format!(" until {until}"))
+        .unwrap_or_default();
+    let when: String = price
+        .when
+        .iter()
+        .map(|(name, value)| format!(" {name}={value}"))
+        .collect();
     let windows: String = price
         .windows
         .iter()
         .map(|window| {
             let zone = window.zone.as_deref().unwrap_or("Z");
-            format!(" {}{}-{}{zone}", window.days.join(","), window.from, window.to)
+            format!(
+                " {}{}-{}{zone}",
+                window.days.join(","),
+                window.from,
+                window.to
+            )
         })
         .collect();
     format!("[{from}{until}{when}{windows}]")
@@ -108,6 +140,9 @@ mod tests {
         rates.insert("input_mtok".to_owned(), "123.5".parse().expect("a rate"));
         let found = differences(before, &after);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].model.as_str(), found[0].after.as_deref()), (id.as_str(), Some("123.5")));
+        assert_eq!(
+            (found[0].model.as_str(), found[0].after.as_deref()),
+            (id.as_str(), Some("123.5"))
+        );
     }
 }

@@ -295,18 +295,31 @@ impl Counts {
 
     /// Where two priced units overlap and the overlap has no rate of its own (cached audio where only cache and
     /// audio are priced): the overlap, which must be known, and the unit at whose rate it is billed, the cache.
-    fn unpriced_overlaps(&self, priced: UnitSet) -> Result<SmallVec<[(UsageKey, UsageKey); 2]>, Contradiction> {
+    fn unpriced_overlaps(
+        &self,
+        priced: UnitSet,
+    ) -> Result<SmallVec<[(UsageKey, UsageKey); 2]>, Contradiction> {
         let mut overlaps = SmallVec::new();
         for (left, _) in self.positive().filter(|(left, _)| priced.contains(*left)) {
-            for (right, _) in self.positive().filter(|(right, _)| *right > left && priced.contains(*right)) {
-                let Some(overlap) = left.join(right).filter(|overlap| *overlap != left && *overlap != right) else {
+            for (right, _) in self
+                .positive()
+                .filter(|(right, _)| *right > left && priced.contains(*right))
+            {
+                let Some(overlap) = left
+                    .join(right)
+                    .filter(|overlap| *overlap != left && *overlap != right)
+                else {
                     continue;
                 };
                 if priced.contains(overlap) || overlaps.iter().any(|(known, _)| *known == overlap) {
                     continue;
                 }
                 if self.get(overlap).is_none() {
-                    return Err(Contradiction::OverlapMissing { overlap, left, right });
+                    return Err(Contradiction::OverlapMissing {
+                        overlap,
+                        left,
+                        right,
+                    });
                 }
                 let bearer = if left.fixes_modality() { right } else { left };
                 overlaps.push((overlap, bearer));

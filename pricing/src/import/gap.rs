@@ -22,42 +22,60 @@ pub(super) struct Candidate {
 }
 
 /// Adds what is missing and notes who agrees. `source` is the id under which the source is registered.
-pub(super) fn fill(import: &mut Import, source: &str, candidates: Vec<Candidate>) -> Result<(), ImportError> {
-    let catalogue = Catalogue::new(import.document.clone()).map_err(|error| ImportError::Malformed {
-        what: "the catalogue so far",
-        reason: error.to_string(),
-    })?;
+pub(super) fn fill(
+    import: &mut Import,
+    source: &str,
+    candidates: Vec<Candidate>,
+) -> Result<(), ImportError> {
+    let catalogue =
+        Catalogue::new(import.document.clone()).map_err(|error| ImportError::Malformed {
+            what: "the catalogue so far",
+            reason: error.to_string(),
+        })?;
     let (mut added, mut zero) = (0, 0);
     let mut positions: HashMap<String, usize> = HashMap::new();
     for (index, provider) in import.document.providers.iter().enumerate() {
         positions.insert(provider.provider.id.clone(), index);
     }
     for candidate in candidates {
-        let (Some(&position), Some(provider)) =
-            (positions.get(&candidate.provider), catalogue.names().by_exact_name(&candidate.provider))
-        else {
+        let (Some(&position), Some(provider)) = (
+            positions.get(&candidate.provider),
+            catalogue.names().by_exact_name(&candidate.provider),
+        ) else {
             continue;
         };
         let models = &mut import.document.providers[position].model;
         if let Match::Found { model, .. } = catalogue.find_model(provider, &candidate.name) {
             let known = catalogue.model(model);
-            let is_it = |entry: &&mut ModelEntry| entry.id == known.id && known.provider == provider;
+            let is_it =
+                |entry: &&mut ModelEntry| entry.id == known.id && known.provider == provider;
             if let Some(entry) = models.iter_mut().find(is_it) {
                 let verdict = compare(entry, &candidate);
                 // Several names of the source may mean one model of ours; agreement with any is agreement.
-                let slot = entry.also.entry(source.to_owned()).or_insert_with(|| verdict.clone());
+                let slot = entry
+                    .also
+                    .entry(source.to_owned())
+                    .or_insert_with(|| verdict.clone());
                 if verdict == SAME {
                     *slot = verdict;
                 }
             }
             continue;
         }
-        if candidate.prices.iter().flat_map(all_rates).all(|rate| rate.is_zero()) {
+        if candidate
+            .prices
+            .iter()
+            .flat_map(all_rates)
+            .all(|rate| rate.is_zero())
+        {
             zero += 1;
             continue;
         }
         let name = candidate.name.to_lowercase();
-        if models.iter().any(|entry| entry.id.eq_ignore_ascii_case(&name)) {
+        if models
+            .iter()
+            .any(|entry| entry.id.eq_ignore_ascii_case(&name))
+        {
             continue;
         }
         models.push(ModelEntry {
@@ -82,10 +100,18 @@ fn all_rates(price: &PriceEntry) -> impl Iterator<Item = Amount> {
 
 /// Whether the current standard rates agree, or where they do not.
 fn compare(entry: &ModelEntry, candidate: &Candidate) -> String {
-    let Some(theirs) = candidate.prices.first() else { return SAME.to_owned() };
-    let current = entry.price.iter().rev().find(|price| price.when.is_empty() && price.windows.is_empty());
-    let ours: BTreeMap<&str, Amount> =
-        current.iter().flat_map(|price| price.rates.iter().map(|(key, rate)| (key.as_str(), *rate))).collect();
+    let Some(theirs) = candidate.prices.first() else {
+        return SAME.to_owned();
+    };
+    let current = entry
+        .price
+        .iter()
+        .rev()
+        .find(|price| price.when.is_empty() && price.windows.is_empty());
+    let ours: BTreeMap<&str, Amount> = current
+        .iter()
+        .flat_map(|price| price.rates.iter().map(|(key, rate)| (key.as_str(), *rate)))
+        .collect();
     let differing: Vec<String> = theirs
         .rates
         .iter()
@@ -94,5 +120,9 @@ fn compare(entry: &ModelEntry, candidate: &Candidate) -> String {
             _ => None,
         })
         .collect();
-    if differing.is_empty() { SAME.to_owned() } else { format!("differs: {}", differing.join(", ")) }
+    if differing.is_empty() {
+        SAME.to_owned()
+    } else {
+        format!("differs: {}", differing.join(", "))
+    }
 }
