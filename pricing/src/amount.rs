@@ -229,6 +229,15 @@ impl Amount {
             self.coefficient /= 9;
             self.ninths = false;
         }
+        // Division of 128-bit integers is slow, and nearly every amount fits into 64.
+        if let Ok(mut small) = i64::try_from(self.coefficient) {
+            while self.scale > 0 && small % 10 == 0 {
+                small /= 10;
+                self.scale -= 1;
+            }
+            self.coefficient = i128::from(small);
+            return self;
+        }
         while self.scale > 0 && self.coefficient % 10 == 0 {
             self.coefficient /= 10;
             self.scale -= 1;
@@ -482,6 +491,9 @@ impl Amount {
 
 impl PartialEq for Amount {
     fn eq(&self, other: &Self) -> bool {
+        if (self.scale, self.ninths) == (other.scale, other.ninths) {
+            return self.coefficient == other.coefficient;
+        }
         let (left, right) = (self.normalised(), other.normalised());
         (left.coefficient, left.scale, left.ninths)
             == (right.coefficient, right.scale, right.ninths)

@@ -101,7 +101,7 @@ pub fn check_toml(text: &str, catalogue: &Catalogue) -> Vec<Finding> {
     }
     checker
         .findings
-        .sort_by(|left, right| (left.line, left.severity).cmp(&(right.line, right.severity)));
+        .sort_by_key(|finding| (finding.line, finding.severity));
     checker.findings
 }
 
@@ -190,16 +190,14 @@ impl Checker<'_> {
                 if let Err(error) = Pattern::validate(pattern) {
                     self.add(Severity::Error, offset, &place, error.to_string());
                 }
-                if let PatternEntry::Glob(text) = pattern {
-                    if let Some(other) = literals
+                if let PatternEntry::Glob(text) = pattern
+                    && let Some(other) = literals
                         .insert(text, &model.id)
                         .filter(|other| *other != model.id)
-                    {
-                        let message = format!(
-                            "the name {text:?} is also matched by {other}, which comes first"
-                        );
-                        self.add(Severity::Warning, offset, &place, message);
-                    }
+                {
+                    let message =
+                        format!("the name {text:?} is also matched by {other}, which comes first");
+                    self.add(Severity::Warning, offset, &place, message);
                 }
             }
             let offset_of = |number: usize| {
@@ -288,11 +286,11 @@ impl Checker<'_> {
             }
         }
         let rate = |key: &str| price.rates.get(key).copied();
-        if let (Some(input), Some(cached)) = (rate("input_mtok"), rate("cache_read_mtok")) {
-            if cached > input {
-                let message = format!("cache_read_mtok {cached} is above input_mtok {input}");
-                self.add(Severity::Warning, offset, place, message);
-            }
+        if let (Some(input), Some(cached)) = (rate("input_mtok"), rate("cache_read_mtok"))
+            && cached > input
+        {
+            let message = format!("cache_read_mtok {cached} is above input_mtok {input}");
+            self.add(Severity::Warning, offset, place, message);
         }
         for (key, rate) in price.rates.iter().filter(|(key, _)| key.ends_with("_mtok")) {
             if *rate > Amount::from(2_000) {

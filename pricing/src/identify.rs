@@ -80,18 +80,19 @@ impl Catalogue {
         model: &'r str,
         receipt: Option<&mut Quote>,
     ) -> Option<(ProviderIndex, &'r str)> {
+        // A name of the catalogue is a provider, whatever else it may sound like.
+        let named = request.provider.and_then(|name| self.names.by_name(name));
         let explicit = request
             .provider
             .map(str::trim)
-            .filter(|name| !is_not_a_provider(name));
-        let named = explicit.and_then(|name| self.names.by_name(name));
+            .filter(|name| named.is_some() || !is_not_a_provider(name));
         if let Some(provider) =
             named.filter(|index| !SDK_NAMES.contains(&self.provider(*index).id.as_str()))
         {
             return Some((provider, model));
         }
         let endpoint = endpoint_of(request);
-        let hosted = endpoint.and_then(|endpoint| self.names.by_endpoint(endpoint));
+        let hosted = endpoint.and_then(|endpoint| self.names.by_endpoint(endpoint, named));
         if let Some(hosted) = hosted {
             if let (Some(name), Some(quote)) = (explicit.filter(|_| named != Some(hosted)), receipt)
             {
@@ -190,6 +191,11 @@ impl<'a> Facts<'a> {
             _ => None,
         };
         Self { request, implied }
+    }
+
+    /// Whether nothing is known at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.implied.is_none() && self.request.context.is_empty()
     }
 
     /// The value of a fact. A batch that is reported as a service tier is a batch all the same.

@@ -114,7 +114,7 @@ impl Counts {
         let has_fraction = known.iter().any(|(_, count)| count.has_fraction());
         let counts = known
             .iter()
-            .filter(|(unit, _)| unit.unit().family != Family::Requests)
+            .filter(|(unit, _)| *unit != UsageKey::REQUESTS)
             .map(|(unit, count)| {
                 (
                     *unit,
@@ -252,7 +252,7 @@ impl Counts {
     pub(crate) fn leaves(&self, priced: UnitSet) -> Result<Leaves, Contradiction> {
         let mut units: SmallVec<[UsageKey; 16]> = priced
             .iter()
-            .filter(|unit| unit.unit().family != Family::Requests)
+            .filter(|unit| *unit != UsageKey::REQUESTS)
             .collect();
         let overlaps = self.unpriced_overlaps(priced)?;
         units.extend(overlaps.iter().map(|(overlap, _)| *overlap));
@@ -278,17 +278,11 @@ impl Counts {
             }
             leaves.leaves.push((unit, count - billed_elsewhere));
         }
-        if priced
-            .iter()
-            .any(|unit| unit.unit().family == Family::Requests)
-        {
-            let one = if self.scale == Scale::Whole { 1 } else { NANOS };
-            leaves.leaves.extend(
-                priced
-                    .iter()
-                    .filter(|unit| unit.unit().family == Family::Requests)
-                    .map(|unit| (unit, one)),
-            );
+        if priced.contains(UsageKey::REQUESTS) {
+            leaves.leaves.push((
+                UsageKey::REQUESTS,
+                if self.scale == Scale::Whole { 1 } else { NANOS },
+            ));
         }
         Ok(leaves)
     }

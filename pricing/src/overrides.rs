@@ -26,7 +26,7 @@ pub struct Overrides {
     /// What was agreed with a provider.
     pub contract: Vec<ContractEntry>,
     /// Factors on several rates at once.
-    pub multiplier: Vec<ProviderMultiplier>,
+    pub multiplier: Vec<MultiplierEntry>,
     /// Deployment names that stand for models.
     pub deployment: Vec<Deployment>,
 }
@@ -129,16 +129,6 @@ pub struct ContractEntry {
     pub price_keys: Vec<String>,
     /// Where it is written down.
     pub reference: String,
-}
-
-/// A multiplier of a provider, in a configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProviderMultiplier {
-    /// The provider, by any of its names.
-    pub provider: String,
-    /// The factor and its conditions.
-    #[serde(flatten)]
-    pub multiplier: MultiplierEntry,
 }
 
 /// A deployment name that stands for a model, as on Azure.
@@ -267,10 +257,9 @@ pub(crate) fn apply(
         )))?;
     }
     for entry in &overrides.multiplier {
-        let place = || format!("multiplier {} ({})", entry.multiplier.id, entry.provider);
+        let place = || format!("multiplier {} ({})", entry.id, entry.provider);
         let provider = known_provider(catalogue, &entry.provider).map_err(at(place()))?;
-        let compiled =
-            compile::compile_override_multiplier(&entry.multiplier).map_err(at(place()))?;
+        let compiled = compile::compile_multiplier(entry).map_err(at(place()))?;
         catalogue.providers[usize::from(provider)]
             .multipliers
             .push(compiled);

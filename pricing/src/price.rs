@@ -1,8 +1,10 @@
 //! The exact cost of one call.
 //!
-//! 1. identify provider and model; 2. collect the rates in force (standard price, overrides, variants whose
-//! conditions hold); 3. split inclusive counts into disjoint leaves, so that nothing is billed twice; 4. choose
-//! the tier by the total input; 5. multiply, factor by factor; 6. apply the contract; 7. add up, exactly.
+//! - identify provider and model;
+//! - collect the rates in force: standard price, overrides, variants whose conditions hold;
+//! - split inclusive counts into disjoint leaves, so that nothing is billed twice;
+//! - choose the tier by the total input;
+//! - multiply, factor by factor; apply the contract; add up, exactly.
 //!
 //! A unit without a rate is billed inside the nearest whole that has one (reasoning in output); without any it
 //! is listed as unpriced and the cost is a lower bound. The same function prices with and without a receipt, so
@@ -165,7 +167,8 @@ fn in_force<'a>(
             .iter()
             .for_each(|rate| replace(&mut picks, Pick { rate, card }));
     }
-    if is_fallback || model.cards.iter().all(|card| card.when.is_empty()) {
+    // Without a single fact no condition can hold.
+    if is_fallback || facts.is_empty() || model.cards.iter().all(|card| card.when.is_empty()) {
         return Some(InForce { standard, picks });
     }
     let mut replaced = UnitSet::default();
@@ -212,12 +215,12 @@ fn note_price(
     quote.price_id = Some(in_force.standard.price_id.clone());
     if let (Some(known_at), Some(retrieved)) =
         (request.known_at_unix_nano, in_force.standard.retrieved)
+        && in_force.standard.known_from.is_none()
+        && retrieved > Instant(known_at)
     {
-        if in_force.standard.known_from.is_none() && retrieved > Instant(known_at) {
-            quote.assumptions.push(format!(
-                "known_from_unknown: the price was retrieved on {retrieved}"
-            ));
-        }
+        quote.assumptions.push(format!(
+            "known_from_unknown: the price was retrieved on {retrieved}"
+        ));
     }
     let mut names: Vec<&str> = model
         .cards
@@ -366,8 +369,8 @@ impl<'a> Terminology<'a> {
         };
         Cost {
             status,
-            cost: Some(cost.normalised()),
-            list_cost: Some(list_cost.normalised()),
+            cost: Some(cost),
+            list_cost: Some(list_cost),
         }
     }
 
@@ -380,43 +383,55 @@ impl<'a> Terminology<'a> {
         multipliers: &[&Multiplier],
         contract: Option<&Contract>,
     ) -> Option<Billed> {
-        let amount_at = |rate: Amount, factor: Amount| {
-            let product = quantity
+        let product_at = |rate: Amount| {
+            quantity
                 .amount()
                 .checked_mul(rate)?
-                .checked_div_per(unit.unit().per)?;
-            if factor == Amount::ONE {
-                Some(product)
-            } else {
-                product.checked_mul(factor)
-            }
+                .checked_div_per(unit.unit().per)
         };
-        let mut factor = Amount::ONE;
+        let mut factor = None;
         for multiplier in multipliers
             .iter()
             .filter(|multiplier| multiplier.covers(unit))
         {
-            factor = factor.checked_mul(multiplier.factor)?.normalised();
+            factor = Some(
+                factor
+                    .unwrap_or(Amount::ONE)
+                    .checked_mul(multiplier.factor)?
+                    .normalised(),
+            );
         }
-        let list_amount = amount_at(list_rate, factor)?;
+        let times = |product: Amount, factor: Option<Amount>| match factor {
+            None => Some(product),
+            Some(factor) => product.checked_mul(factor),
+        };
+        let list_amount = times(product_at(list_rate)?, factor)?;
         let (rate, multiplier) = match contract.and_then(|contract| contract.terms(unit)) {
             None => {
+                let multiplier = factor.unwrap_or(Amount::ONE);
                 return Some(Billed {
                     rate: list_rate,
-                    multiplier: factor,
+                    multiplier,
                     amount: list_amount,
                     list_amount,
                 });
             }
-            Some(Terms::Rate(rate)) => (rate, Amount::ONE),
-            Some(Terms::Factor(contracted)) => {
-                (list_rate, factor.checked_mul(contracted)?.normalised())
-            }
+            Some(Terms::Rate(rate)) => (rate, None),
+            Some(Terms::Factor(contracted)) => (
+                list_rate,
+                Some(
+                    factor
+                        .unwrap_or(Amount::ONE)
+                        .checked_mul(contracted)?
+                        .normalised(),
+                ),
+            ),
         };
+        let amount = times(product_at(rate)?, multiplier)?;
         Some(Billed {
             rate,
-            multiplier,
-            amount: amount_at(rate, multiplier)?,
+            multiplier: multiplier.unwrap_or(Amount::ONE),
+            amount,
             list_amount,
         })
     }
@@ -506,8 +521,7 @@ impl<'a> Terminology<'a> {
                 }
             }
         }
-        let per_request = UsageKey::all()
-            .any(|unit| unit.unit().family == Family::Requests && priced.contains(unit));
+        let per_request = priced.contains(UsageKey::REQUESTS);
         Gaps {
             any,
             nothing_priced: some_used && !some_priced && !per_request,

@@ -183,6 +183,9 @@ struct Relations {
     parts: Vec<UnitSet>,
     wholes: Vec<UnitSet>,
     joins: Vec<[Option<UsageKey>; UNIT_COUNT]>,
+    /// By part, then by whole.
+    refinements: Vec<[Option<Dimension>; UNIT_COUNT]>,
+    depths: [u8; UNIT_COUNT],
 }
 
 static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
@@ -204,6 +207,12 @@ static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
         joins: all()
             .map(|left| std::array::from_fn(|right| join(left, UsageKey(right as u8))))
             .collect(),
+        refinements: all()
+            .map(|part| {
+                std::array::from_fn(|whole| refinement(part.unit(), UsageKey(whole as u8).unit()))
+            })
+            .collect(),
+        depths: std::array::from_fn(|index| UNITS[index].depth() as u8),
     }
 });
 
@@ -274,6 +283,9 @@ impl UsageKey {
     /// Input tokens written to a prompt cache for an hour.
     pub const CACHE_WRITE_1H_TOKENS: Self = Self(5);
 
+    /// One per priced record, reported or not.
+    pub const REQUESTS: Self = Self(58);
+
     /// The unit with this usage key, for example `input_tokens`.
     pub fn parse(usage_key: &str) -> Option<Self> {
         RELATIONS.by_usage_key.get(usage_key).copied()
@@ -329,26 +341,29 @@ impl UsageKey {
     }
 
     /// How many dimensions the unit fixes: a part is always deeper than its whole.
-    pub(crate) fn depth(self) -> usize {
-        self.unit().depth()
+    pub(crate) fn depth(self) -> u8 {
+        RELATIONS.depths[self.index()]
     }
 
     /// The one dimension by which this unit refines `whole`, if exactly one.
     pub(crate) fn refines(self, whole: Self) -> Option<Dimension> {
-        let (part, whole) = (self.unit(), whole.unit());
-        if !part.is_part_of(whole) || part.depth() != whole.depth() + 1 {
-            return None;
-        }
-        Some(if part.direction != whole.direction {
-            Dimension::Direction
-        } else if part.modality != whole.modality {
-            Dimension::Modality
-        } else if part.kind != whole.kind {
-            Dimension::Kind
-        } else {
-            Dimension::Lifetime
-        })
+        RELATIONS.refinements[self.index()][whole.index()]
     }
+}
+
+fn refinement(part: &Unit, whole: &Unit) -> Option<Dimension> {
+    if !part.is_part_of(whole) || part.depth() != whole.depth() + 1 {
+        return None;
+    }
+    Some(if part.direction != whole.direction {
+        Dimension::Direction
+    } else if part.modality != whole.modality {
+        Dimension::Modality
+    } else if part.kind != whole.kind {
+        Dimension::Kind
+    } else {
+        Dimension::Lifetime
+    })
 }
 
 /// A dimension by which a unit may be divided into disjoint parts.
@@ -457,6 +472,7 @@ mod tests {
     fn named_units_stand_where_the_constants_say() {
         assert_eq!(UsageKey::INPUT_TOKENS, key("input_tokens"));
         assert_eq!(UsageKey::OUTPUT_TOKENS, key("output_tokens"));
+        assert_eq!(UsageKey::REQUESTS, key("requests"));
         assert_eq!(UsageKey::CACHE_READ_TOKENS, key("cache_read_tokens"));
         assert_eq!(UsageKey::CACHE_WRITE_TOKENS, key("cache_write_tokens"));
         assert_eq!(

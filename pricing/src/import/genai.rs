@@ -224,6 +224,7 @@ fn import_model(
         prices.push(entry);
     }
     Ok(ModelEntry {
+        provider: String::new(),
         id: model.id,
         name: model.name.unwrap_or_default(),
         patterns,

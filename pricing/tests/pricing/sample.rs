@@ -67,7 +67,8 @@ fn receipts_of_the_sample_have_the_expected_lines_and_add_up() {
             format!("{} {} at {}", part.quantity, part.usage_key, part.rate)
         };
         let mut got: Vec<String> = answer.components.iter().map(describe).collect();
-        (expected.sort(), got.sort());
+        expected.sort();
+        got.sort();
         assert_eq!(got, expected, "{}", case["id"]);
     }
 }
