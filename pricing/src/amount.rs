@@ -160,6 +160,12 @@ impl Amount {
             left = left.as_ninths()?;
             right = right.as_ninths()?;
         }
+        if left.scale == right.scale {
+            return Some(Self {
+                coefficient: left.coefficient.checked_add(right.coefficient)?,
+                ..left
+            });
+        }
         let scale = left.scale.max(right.scale);
         Some(Self {
             coefficient: left.at_scale(scale)?.checked_add(right.at_scale(scale)?)?,
@@ -178,15 +184,22 @@ impl Amount {
 
     /// The exact product. Two values that both need ninths have none.
     pub fn checked_mul(self, other: Self) -> Option<Self> {
-        let (left, right) = match self.coefficient.checked_mul(other.coefficient) {
-            Some(_) => (self, other),
-            None => (self.normalised(), other.normalised()),
-        };
-        if left.ninths && right.ninths {
+        if self.ninths && other.ninths {
             return None;
         }
+        let (left, right, coefficient) = match self.coefficient.checked_mul(other.coefficient) {
+            Some(coefficient) => (self, other, coefficient),
+            None => {
+                let (left, right) = (self.normalised(), other.normalised());
+                (
+                    left,
+                    right,
+                    left.coefficient.checked_mul(right.coefficient)?,
+                )
+            }
+        };
         let product = Self {
-            coefficient: left.coefficient.checked_mul(right.coefficient)?,
+            coefficient,
             scale: left.scale + right.scale,
             ninths: left.ninths || right.ninths,
         };

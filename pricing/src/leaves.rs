@@ -250,22 +250,24 @@ impl Counts {
 
     /// The disjoint counts of the priced units.
     pub(crate) fn leaves(&self, priced: UnitSet) -> Result<Leaves, Contradiction> {
-        let mut units: SmallVec<[UsageKey; 16]> = priced
-            .iter()
-            .filter(|unit| *unit != UsageKey::REQUESTS)
-            .collect();
+        let positive: UnitSet = self.positive().map(|(unit, _)| unit).collect();
+        let mut units: SmallVec<[UsageKey; 16]> = SmallVec::new();
+        for unit in priced.iter().filter(|unit| *unit != UsageKey::REQUESTS) {
+            if self.reported.contains(unit) {
+                units.push(unit);
+            } else {
+                self.absent(unit, positive)?;
+            }
+        }
         let overlaps = self.unpriced_overlaps(priced)?;
         units.extend(overlaps.iter().map(|(overlap, _)| *overlap));
-        units.sort_by_key(|unit| std::cmp::Reverse(unit.depth()));
+        units.sort_unstable_by_key(|unit| std::cmp::Reverse((unit.depth(), *unit)));
         let mut leaves = Leaves {
             leaves: SmallVec::new(),
             scale: self.scale,
         };
         for unit in units {
-            let count = match self.get(unit) {
-                Some(count) => count,
-                None => self.absent(unit)?,
-            };
+            let count = self.get(unit).unwrap_or(0);
             let parts = unit.parts();
             let billed_elsewhere: i128 = leaves
                 .leaves
@@ -277,6 +279,14 @@ impl Counts {
                 return Err(Contradiction::PartsAboveWhole { whole: unit });
             }
             leaves.leaves.push((unit, count - billed_elsewhere));
+        }
+        for (overlap, bearer) in overlaps {
+            let shared = leaves.of(overlap).count;
+            leaves
+                .leaves
+                .iter_mut()
+                .filter(|(unit, _)| *unit == bearer)
+                .for_each(|(_, leaf)| *leaf += shared);
         }
         if priced.contains(UsageKey::REQUESTS) {
             leaves.leaves.push((
@@ -322,20 +332,21 @@ impl Counts {
         Ok(overlaps)
     }
 
-    /// Zero for a priced unit that was not reported, unless what was reported says that it cannot be zero.
-    fn absent(&self, unit: UsageKey) -> Result<i128, Contradiction> {
-        if let Some((part, _)) = self
-            .positive()
-            .find(|(part, _)| unit.parts().contains(*part))
+    /// A priced unit that was not reported counts zero, unless what was reported says that it cannot be zero.
+    fn absent(&self, unit: UsageKey, positive: UnitSet) -> Result<(), Contradiction> {
+        if positive.intersects(unit.parts())
+            && let Some((part, _)) = self
+                .positive()
+                .find(|(part, _)| unit.parts().contains(*part))
         {
             return Err(Contradiction::WholeMissing { whole: unit, part });
         }
-        let wholes = unit.wholes();
-        for (left, _) in self.positive().filter(|(left, _)| wholes.contains(*left)) {
-            for (right, _) in self
-                .positive()
-                .filter(|(right, _)| *right > left && wholes.contains(*right))
-            {
+        let wholes = unit.wholes().and(positive);
+        if wholes.len() < 2 {
+            return Ok(());
+        }
+        for left in wholes.iter() {
+            for right in wholes.iter().filter(|right| *right > left) {
                 let nested = left.parts().contains(right) || right.parts().contains(left);
                 if !nested && left.join(right) == Some(unit) {
                     return Err(Contradiction::OverlapMissing {
@@ -346,7 +357,7 @@ impl Counts {
                 }
             }
         }
-        Ok(0)
+        Ok(())
     }
 }
 

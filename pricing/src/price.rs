@@ -325,10 +325,12 @@ impl<'a> Terminology<'a> {
             };
             let billed = self.amount(unit, quantity, list_rate, &multipliers, contract);
             let sums = billed.as_ref().and_then(|billed| {
-                Some((
-                    cost.checked_add(billed.amount)?,
-                    list_cost.checked_add(billed.list_amount)?,
-                ))
+                // Without a contract the two sums are one.
+                let list = match contract {
+                    Some(_) => list_cost.checked_add(billed.list_amount)?,
+                    None => Amount::ZERO,
+                };
+                Some((cost.checked_add(billed.amount)?, list))
             });
             let (Some(billed), Some((cost_so_far, list_cost_so_far))) = (billed, sums) else {
                 if let Some(quote) = receipt {

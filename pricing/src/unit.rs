@@ -404,6 +404,14 @@ impl UnitSet {
         self.0 & other.0 != 0
     }
 
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
     pub(crate) fn iter(self) -> impl Iterator<Item = UsageKey> {
         let mut rest = self.0;
         std::iter::from_fn(move || {
