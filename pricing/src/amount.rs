@@ -149,6 +149,12 @@ impl Amount {
             left = left.as_ninths()?;
             right = right.as_ninths()?;
         }
+        if left.scale == right.scale {
+            return Some(Self {
+                coefficient: left.coefficient.checked_add(right.coefficient)?,
+                ..left
+            });
+        }
         let scale = left.scale.max(right.scale);
         Some(Self {
             coefficient: left.at_scale(scale)?.checked_add(right.at_scale(scale)?)?,
@@ -167,15 +173,22 @@ impl Amount {
 
     /// The exact product. Two values that both need ninths have none.
     pub fn checked_mul(self, other: Self) -> Option<Self> {
-        let (left, right) = match self.coefficient.checked_mul(other.coefficient) {
-            Some(_) => (self, other),
-            None => (self.normalised(), other.normalised()),
-        };
-        if left.ninths && right.ninths {
+        if self.ninths && other.ninths {
             return None;
         }
+        let (left, right, coefficient) = match self.coefficient.checked_mul(other.coefficient) {
+            Some(coefficient) => (self, other, coefficient),
+            None => {
+                let (left, right) = (self.normalised(), other.normalised());
+                (
+                    left,
+                    right,
+                    left.coefficient.checked_mul(right.coefficient)?,
+                )
+            }
+        };
         let product = Self {
-            coefficient: left.coefficient.checked_mul(right.coefficient)?,
+            coefficient,
             scale: left.scale + right.scale,
             ninths: left.ninths || right.ninths,
         };
@@ -217,6 +230,15 @@ impl Amount {
         if self.ninths && self.coefficient % 9 == 0 {
             self.coefficient /= 9;
             self.ninths = false;
+        }
+        // Division of 128-bit integers is slow, and nearly every amount fits into 64.
+        if let Ok(mut small) = i64::try_from(self.coefficient) {
+            while self.scale > 0 && small % 10 == 0 {
+                small /= 10;
+                self.scale -= 1;
+            }
+            self.coefficient = i128::from(small);
+            return self;
         }
         while self.scale > 0 && self.coefficient % 10 == 0 {
             self.coefficient /= 10;
@@ -454,6 +476,9 @@ impl Amount {
 
 impl PartialEq for Amount {
     fn eq(&self, other: &Self) -> bool {
+        if (self.scale, self.ninths) == (other.scale, other.ninths) {
+            return self.coefficient == other.coefficient;
+        }
         let (left, right) = (self.normalised(), other.normalised());
         (left.coefficient, left.scale, left.ninths) == (right.coefficient, right.scale, right.ninths)
     }

@@ -233,7 +233,7 @@ pub(crate) fn compile_patterns(entries: &[PatternEntry]) -> Result<Vec<Pattern>,
         .collect()
 }
 
-fn compile_multiplier(entry: &MultiplierEntry) -> Result<Multiplier, Problem> {
+pub(crate) fn compile_multiplier(entry: &MultiplierEntry) -> Result<Multiplier, Problem> {
     if !is_factor(entry.factor) {
         return Err(Problem::Factor(entry.factor));
     }
@@ -251,10 +251,6 @@ fn compile_multiplier(entry: &MultiplierEntry) -> Result<Multiplier, Problem> {
         from,
         until,
     })
-}
-
-pub(crate) fn compile_override_multiplier(entry: &MultiplierEntry) -> Result<Multiplier, Problem> {
-    compile_multiplier(entry)
 }
 
 /// Compiles one price. The source is left to the caller, who knows the layer's default.

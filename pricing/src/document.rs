@@ -122,6 +122,9 @@ pub struct RegexPattern {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelEntry {
+    /// The provider's id; only where entries stand outside a provider's file, as corrections do.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provider: String,
     /// The catalogue's id.
     pub id: String,
     /// The provider's own name.
@@ -139,6 +142,9 @@ pub struct ModelEntry {
     /// What a reader should know.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub note: String,
+    /// What other sources say of its current standard price, by source: `same`, or what differs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<String, String>,
     /// Its prices. Of those in force, the last one without `when` is the standard price; of those whose `when`
     /// holds, the first one with a rate for a key replaces that key's standard rate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -203,6 +209,9 @@ pub struct TierEntry {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MultiplierEntry {
+    /// The provider, by any of its names; only where entries stand outside a provider's file, as in overrides.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provider: String,
     /// A name for the receipt, for example `inference_geo=us`.
     pub id: String,
     /// The factor, for example `"1.1"`.

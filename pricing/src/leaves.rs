@@ -73,9 +73,19 @@ impl fmt::Display for Contradiction {
             Self::PartsAboveWhole { whole } => {
                 write!(f, "the parts of {whole} add up to more than it")
             }
-            Self::WholeMissing { whole, part } => write!(f, "{part} was reported without {whole}, of which it is a part"),
-            Self::OverlapMissing { overlap, left, right } => {
-                write!(f, "{left} and {right} overlap, and {overlap} was not reported")
+            Self::WholeMissing { whole, part } => write!(
+                f,
+                "{part} was reported without {whole}, of which it is a part"
+            ),
+            Self::OverlapMissing {
+                overlap,
+                left,
+                right,
+            } => {
+                write!(
+                    f,
+                    "{left} and {right} overlap, and {overlap} was not reported"
+                )
             }
         }
     }
@@ -104,7 +114,7 @@ impl Counts {
         let has_fraction = known.iter().any(|(_, count)| count.has_fraction());
         let counts = known
             .iter()
-            .filter(|(unit, _)| unit.unit().family != Family::Requests)
+            .filter(|(unit, _)| *unit != UsageKey::REQUESTS)
             .map(|(unit, count)| {
                 (
                     *unit,
@@ -119,7 +129,11 @@ impl Counts {
         Self {
             counts,
             reported: usage.reported(),
-            scale: if has_fraction { Scale::Nanos } else { Scale::Whole },
+            scale: if has_fraction {
+                Scale::Nanos
+            } else {
+                Scale::Whole
+            },
         }
     }
 
@@ -158,7 +172,9 @@ impl Counts {
 
     /// Whether any count of tokens in that direction was reported.
     pub(crate) fn reports_tokens(&self, direction: Direction) -> bool {
-        let is_it = |unit: UsageKey| unit.unit().family == Family::Tokens && unit.unit().direction == Some(direction);
+        let is_it = |unit: UsageKey| {
+            unit.unit().family == Family::Tokens && unit.unit().direction == Some(direction)
+        };
         self.counts.iter().any(|(unit, _)| is_it(*unit))
     }
 
@@ -185,9 +201,17 @@ impl Counts {
             Scale::Whole => i128::from(least),
             Scale::Nanos => i128::from(least) * NANOS,
         };
-        let wholes: SmallVec<[UsageKey; 2]> = UsageKey::all().filter(|whole| unit.wholes().contains(*whole)).collect();
-        let whole_count = wholes.iter().filter_map(|whole| self.get(*whole)).find(|count| *count != 0);
-        let Some(count) = whole_count.or_else(|| self.get(unit)).filter(|count| *count > 0) else {
+        let wholes: SmallVec<[UsageKey; 2]> = UsageKey::all()
+            .filter(|whole| unit.wholes().contains(*whole))
+            .collect();
+        let whole_count = wholes
+            .iter()
+            .filter_map(|whole| self.get(*whole))
+            .find(|count| *count != 0);
+        let Some(count) = whole_count
+            .or_else(|| self.get(unit))
+            .filter(|count| *count > 0)
+        else {
             return;
         };
         let billed = count.max(least);
@@ -198,13 +222,22 @@ impl Counts {
     /// A part above its whole, or parts that together exceed it; needs no prices.
     pub(crate) fn contradiction(&self) -> Option<Contradiction> {
         for &(whole, total) in &self.counts {
-            let mut sums = [(Dimension::Modality, 0_i128), (Dimension::Kind, 0), (Dimension::Lifetime, 0)];
-            for &(part, count) in self.counts.iter().filter(|(part, _)| whole.parts().contains(*part)) {
+            let mut sums = [
+                (Dimension::Modality, 0_i128),
+                (Dimension::Kind, 0),
+                (Dimension::Lifetime, 0),
+            ];
+            for &(part, count) in self
+                .counts
+                .iter()
+                .filter(|(part, _)| whole.parts().contains(*part))
+            {
                 if count > total {
                     return Some(Contradiction::PartAboveWhole { part, whole });
                 }
                 let dimension = part.refines(whole);
-                if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| Some(*known) == dimension) {
+                if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| Some(*known) == dimension)
+                {
                     *sum += count;
                 }
             }
@@ -217,17 +250,24 @@ impl Counts {
 
     /// The disjoint counts of the priced units.
     pub(crate) fn leaves(&self, priced: UnitSet) -> Result<Leaves, Contradiction> {
-        let mut units: SmallVec<[UsageKey; 16]> = priced.iter().filter(|unit| unit.unit().family != Family::Requests).collect();
-        units.sort_by_key(|unit| std::cmp::Reverse(unit.depth()));
+        let positive: UnitSet = self.positive().map(|(unit, _)| unit).collect();
+        let mut units: SmallVec<[UsageKey; 16]> = SmallVec::new();
+        for unit in priced.iter().filter(|unit| *unit != UsageKey::REQUESTS) {
+            if self.reported.contains(unit) {
+                units.push(unit);
+            } else {
+                self.absent(unit, positive)?;
+            }
+        }
+        let overlaps = self.unpriced_overlaps(priced)?;
+        units.extend(overlaps.iter().map(|(overlap, _)| *overlap));
+        units.sort_unstable_by_key(|unit| std::cmp::Reverse((unit.depth(), *unit)));
         let mut leaves = Leaves {
             leaves: SmallVec::new(),
             scale: self.scale,
         };
         for unit in units {
-            let count = match self.get(unit) {
-                Some(count) => count,
-                None => self.absent(unit)?,
-            };
+            let count = self.get(unit).unwrap_or(0);
             let parts = unit.parts();
             let billed_elsewhere: i128 = leaves
                 .leaves
@@ -240,26 +280,73 @@ impl Counts {
             }
             leaves.leaves.push((unit, count - billed_elsewhere));
         }
-        if priced.iter().any(|unit| unit.unit().family == Family::Requests) {
-            let one = if self.scale == Scale::Whole { 1 } else { NANOS };
-            leaves.leaves.extend(
-                priced
-                    .iter()
-                    .filter(|unit| unit.unit().family == Family::Requests)
-                    .map(|unit| (unit, one)),
-            );
+        for (overlap, bearer) in overlaps {
+            let shared = leaves.of(overlap).count;
+            leaves
+                .leaves
+                .iter_mut()
+                .filter(|(unit, _)| *unit == bearer)
+                .for_each(|(_, leaf)| *leaf += shared);
+        }
+        if priced.contains(UsageKey::REQUESTS) {
+            leaves.leaves.push((
+                UsageKey::REQUESTS,
+                if self.scale == Scale::Whole { 1 } else { NANOS },
+            ));
         }
         Ok(leaves)
     }
 
-    /// Zero for a priced unit that was not reported, unless what was reported says that it cannot be zero.
-    fn absent(&self, unit: UsageKey) -> Result<i128, Contradiction> {
-        if let Some((part, _)) = self.positive().find(|(part, _)| unit.parts().contains(*part)) {
+    /// Where two priced units overlap and the overlap has no rate of its own (cached audio where only cache and
+    /// audio are priced): the overlap, which must be known, and the unit at whose rate it is billed, the cache.
+    fn unpriced_overlaps(
+        &self,
+        priced: UnitSet,
+    ) -> Result<SmallVec<[(UsageKey, UsageKey); 2]>, Contradiction> {
+        let mut overlaps = SmallVec::new();
+        for (left, _) in self.positive().filter(|(left, _)| priced.contains(*left)) {
+            for (right, _) in self
+                .positive()
+                .filter(|(right, _)| *right > left && priced.contains(*right))
+            {
+                let Some(overlap) = left
+                    .join(right)
+                    .filter(|overlap| *overlap != left && *overlap != right)
+                else {
+                    continue;
+                };
+                if priced.contains(overlap) || overlaps.iter().any(|(known, _)| *known == overlap) {
+                    continue;
+                }
+                if self.get(overlap).is_none() {
+                    return Err(Contradiction::OverlapMissing {
+                        overlap,
+                        left,
+                        right,
+                    });
+                }
+                let bearer = if left.fixes_modality() { right } else { left };
+                overlaps.push((overlap, bearer));
+            }
+        }
+        Ok(overlaps)
+    }
+
+    /// A priced unit that was not reported counts zero, unless what was reported says that it cannot be zero.
+    fn absent(&self, unit: UsageKey, positive: UnitSet) -> Result<(), Contradiction> {
+        if positive.intersects(unit.parts())
+            && let Some((part, _)) = self
+                .positive()
+                .find(|(part, _)| unit.parts().contains(*part))
+        {
             return Err(Contradiction::WholeMissing { whole: unit, part });
         }
-        let wholes = unit.wholes();
-        for (left, _) in self.positive().filter(|(left, _)| wholes.contains(*left)) {
-            for (right, _) in self.positive().filter(|(right, _)| *right > left && wholes.contains(*right)) {
+        let wholes = unit.wholes().and(positive);
+        if wholes.len() < 2 {
+            return Ok(());
+        }
+        for left in wholes.iter() {
+            for right in wholes.iter().filter(|right| *right > left) {
                 let nested = left.parts().contains(right) || right.parts().contains(left);
                 if !nested && left.join(right) == Some(unit) {
                     return Err(Contradiction::OverlapMissing {
@@ -270,7 +357,7 @@ impl Counts {
                 }
             }
         }
-        Ok(0)
+        Ok(())
     }
 }
 

@@ -23,10 +23,13 @@
 #![deny(clippy::float_arithmetic, clippy::disallowed_types)]
 
 mod amount;
+pub mod browse;
 mod cache;
 mod catalogue;
+pub mod check;
 mod compile;
 mod context;
+pub mod diff;
 pub mod document;
 mod host;
 mod identify;

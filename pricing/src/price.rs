@@ -1,8 +1,10 @@
 //! The exact cost of one call.
 //!
-//! 1. identify provider and model; 2. collect the rates in force (standard price, overrides, variants whose
-//! conditions hold); 3. split inclusive counts into disjoint leaves, so that nothing is billed twice; 4. choose
-//! the tier by the total input; 5. multiply, factor by factor; 6. apply the contract; 7. add up, exactly.
+//! - identify provider and model;
+//! - collect the rates in force: standard price, overrides, variants whose conditions hold;
+//! - split inclusive counts into disjoint leaves, so that nothing is billed twice;
+//! - choose the tier by the total input;
+//! - multiply, factor by factor; apply the contract; add up, exactly.
 //!
 //! A unit without a rate is billed inside the nearest whole that has one (reasoning in output); without any it
 //! is listed as unpriced and the cost is a lower bound. The same function prices with and without a receipt, so
@@ -54,9 +56,15 @@ impl Catalogue {
 
     fn evaluate(&self, request: &Request<'_>, mut receipt: Option<&mut Quote>) -> Cost {
         let Some(identified) = self.identify(request, receipt.as_deref_mut()) else {
-            return refused(leaves::contradiction_in(request.usage).map_or(Status::Unpriced, |_| Status::Invalid));
+            return refused(
+                leaves::contradiction_in(request.usage)
+                    .map_or(Status::Unpriced, |_| Status::Invalid),
+            );
         };
-        let (provider, model) = (self.provider(identified.provider), self.model(identified.model));
+        let (provider, model) = (
+            self.provider(identified.provider),
+            self.model(identified.model),
+        );
         let owner = self.provider(model.provider).id();
         let facts = Facts::new(request, provider.id());
         let moment = Instant(request.at_unix_nano);
@@ -75,10 +83,15 @@ impl Catalogue {
         }
         let is_fallback = model.provider != identified.provider;
         let Some(in_force) = in_force(model, moment, &facts, request, is_fallback) else {
-            return refuse(Status::Unpriced, format!("{}/{} has no price at {moment}", owner, model.id));
+            return refuse(
+                Status::Unpriced,
+                format!("{}/{} has no price at {moment}", owner, model.id),
+            );
         };
         let mut counts = Counts::new(request.usage);
-        let reads_exclusive = [provider.id(), owner].iter().any(|id| matches!(*id, "anthropic" | "aws"));
+        let reads_exclusive = [provider.id(), owner]
+            .iter()
+            .any(|id| matches!(*id, "anthropic" | "aws"));
         let was_exclusive = reads_exclusive && counts.include_cache();
         if let Some(contradiction) = counts.contradiction() {
             return refuse(Status::Invalid, contradiction.to_string());
@@ -86,9 +99,9 @@ impl Catalogue {
         if let Some(quote) = receipt.as_deref_mut() {
             note_price(quote, model, &in_force, &facts, request, is_fallback);
             if was_exclusive {
-                quote
-                    .assumptions
-                    .push("more tokens were cached than sent: the input count was read as excluding the cache".to_owned());
+                quote.assumptions.push(
+                    "more tokens were cached than sent: the input count was read as excluding the cache".to_owned(),
+                );
             }
         }
         if in_force.picks.is_empty() {
@@ -130,18 +143,32 @@ fn in_force<'a>(
 ) -> Option<InForce<'a>> {
     let known_at = request.known_at_unix_nano.map(Instant);
     let is_active = |card: &&Card| card.is_in_force(moment) && card.is_known_at(known_at);
-    let standard_of = |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
-    let own = model.cards.iter().rev().filter(standard_of(Layer::Override)).find(is_active);
-    let listed = model.cards.iter().rev().filter(standard_of(Layer::Catalogue)).find(is_active);
+    let standard_of =
+        |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
+    let own = model
+        .cards
+        .iter()
+        .rev()
+        .filter(standard_of(Layer::Override))
+        .find(is_active);
+    let listed = model
+        .cards
+        .iter()
+        .rev()
+        .filter(standard_of(Layer::Catalogue))
+        .find(is_active);
     let standard = own.or(listed)?;
     let mut picks = Picks::new();
     if let Some(card) = listed.filter(|_| own.is_none_or(|own| !own.free)) {
         picks.extend(card.rates.iter().map(|rate| Pick { rate, card }));
     }
     if let Some(card) = own {
-        card.rates.iter().for_each(|rate| replace(&mut picks, Pick { rate, card }));
+        card.rates
+            .iter()
+            .for_each(|rate| replace(&mut picks, Pick { rate, card }));
     }
-    if is_fallback || model.cards.iter().all(|card| card.when.is_empty()) {
+    // Without a single fact no condition can hold.
+    if is_fallback || facts.is_empty() || model.cards.iter().all(|card| card.when.is_empty()) {
         return Some(InForce { standard, picks });
     }
     let mut replaced = UnitSet::default();
@@ -167,7 +194,10 @@ fn in_force<'a>(
 }
 
 fn replace<'a>(picks: &mut Picks<'a>, pick: Pick<'a>) {
-    match picks.iter_mut().find(|present| present.rate.unit == pick.rate.unit) {
+    match picks
+        .iter_mut()
+        .find(|present| present.rate.unit == pick.rate.unit)
+    {
         Some(present) => *present = pick,
         None => picks.push(pick),
     }
@@ -183,12 +213,14 @@ fn note_price(
     is_fallback: bool,
 ) {
     quote.price_id = Some(in_force.standard.price_id.clone());
-    if let (Some(known_at), Some(retrieved)) = (request.known_at_unix_nano, in_force.standard.retrieved) {
-        if in_force.standard.known_from.is_none() && retrieved > Instant(known_at) {
-            quote
-                .assumptions
-                .push(format!("known_from_unknown: the price was retrieved on {retrieved}"));
-        }
+    if let (Some(known_at), Some(retrieved)) =
+        (request.known_at_unix_nano, in_force.standard.retrieved)
+        && in_force.standard.known_from.is_none()
+        && retrieved > Instant(known_at)
+    {
+        quote.assumptions.push(format!(
+            "known_from_unknown: the price was retrieved on {retrieved}"
+        ));
     }
     let mut names: Vec<&str> = model
         .cards
@@ -220,7 +252,9 @@ fn note_price(
                 if holding.peek().is_none() {
                     format!("{name}={value} has no rates of its own: standard rates")
                 } else if holding.all(|card| card.from > moment) {
-                    format!("rates for {name}={value} are known only from a later day: standard rates")
+                    format!(
+                        "rates for {name}={value} are known only from a later day: standard rates"
+                    )
                 } else {
                     continue;
                 }
@@ -250,7 +284,12 @@ struct Billed {
 }
 
 impl<'a> Terminology<'a> {
-    fn bill(&self, in_force: &InForce<'a>, counts: &mut Counts, mut receipt: Option<&mut Quote>) -> Cost {
+    fn bill(
+        &self,
+        in_force: &InForce<'a>,
+        counts: &mut Counts,
+        mut receipt: Option<&mut Quote>,
+    ) -> Cost {
         let picks = &in_force.picks;
         let priced: UnitSet = picks.iter().map(|pick| pick.rate.unit).collect();
         for pick in picks {
@@ -285,15 +324,20 @@ impl<'a> Terminology<'a> {
                 continue;
             };
             let billed = self.amount(unit, quantity, list_rate, &multipliers, contract);
-            let sums = billed
-                .as_ref()
-                .and_then(|billed| Some((cost.checked_add(billed.amount)?, list_cost.checked_add(billed.list_amount)?)));
+            let sums = billed.as_ref().and_then(|billed| {
+                // Without a contract the two sums are one.
+                let list = match contract {
+                    Some(_) => list_cost.checked_add(billed.list_amount)?,
+                    None => Amount::ZERO,
+                };
+                Some((cost.checked_add(billed.amount)?, list))
+            });
             let (Some(billed), Some((cost_so_far, list_cost_so_far))) = (billed, sums) else {
                 if let Some(quote) = receipt {
                     quote.lines.clear();
-                    quote
-                        .reasons
-                        .push(format!("the exact amount for {unit} does not fit into 38 digits"));
+                    quote.reasons.push(format!(
+                        "the exact amount for {unit} does not fit into 38 digits"
+                    ));
                 }
                 return refused(Status::Unpriced);
             };
@@ -316,13 +360,19 @@ impl<'a> Terminology<'a> {
             }
         }
         if let Some(quote) = receipt {
-            quote.lines.sort_by_key(|line| UsageKey::parse(line.usage_key));
+            quote
+                .lines
+                .sort_by_key(|line| UsageKey::parse(line.usage_key));
         }
-        let status = if gaps.any { Status::Partial } else { Status::Priced };
+        let status = if gaps.any {
+            Status::Partial
+        } else {
+            Status::Priced
+        };
         Cost {
             status,
-            cost: Some(cost.normalised()),
-            list_cost: Some(list_cost.normalised()),
+            cost: Some(cost),
+            list_cost: Some(list_cost),
         }
     }
 
@@ -335,35 +385,55 @@ impl<'a> Terminology<'a> {
         multipliers: &[&Multiplier],
         contract: Option<&Contract>,
     ) -> Option<Billed> {
-        let amount_at = |rate: Amount, factor: Amount| {
-            let product = quantity.amount().checked_mul(rate)?.checked_div_per(unit.unit().per)?;
-            if factor == Amount::ONE {
-                Some(product)
-            } else {
-                product.checked_mul(factor)
-            }
+        let product_at = |rate: Amount| {
+            quantity
+                .amount()
+                .checked_mul(rate)?
+                .checked_div_per(unit.unit().per)
         };
-        let mut factor = Amount::ONE;
-        for multiplier in multipliers.iter().filter(|multiplier| multiplier.covers(unit)) {
-            factor = factor.checked_mul(multiplier.factor)?.normalised();
+        let mut factor = None;
+        for multiplier in multipliers
+            .iter()
+            .filter(|multiplier| multiplier.covers(unit))
+        {
+            factor = Some(
+                factor
+                    .unwrap_or(Amount::ONE)
+                    .checked_mul(multiplier.factor)?
+                    .normalised(),
+            );
         }
-        let list_amount = amount_at(list_rate, factor)?;
+        let times = |product: Amount, factor: Option<Amount>| match factor {
+            None => Some(product),
+            Some(factor) => product.checked_mul(factor),
+        };
+        let list_amount = times(product_at(list_rate)?, factor)?;
         let (rate, multiplier) = match contract.and_then(|contract| contract.terms(unit)) {
             None => {
+                let multiplier = factor.unwrap_or(Amount::ONE);
                 return Some(Billed {
                     rate: list_rate,
-                    multiplier: factor,
+                    multiplier,
                     amount: list_amount,
                     list_amount,
                 });
             }
-            Some(Terms::Rate(rate)) => (rate, Amount::ONE),
-            Some(Terms::Factor(contracted)) => (list_rate, factor.checked_mul(contracted)?.normalised()),
+            Some(Terms::Rate(rate)) => (rate, None),
+            Some(Terms::Factor(contracted)) => (
+                list_rate,
+                Some(
+                    factor
+                        .unwrap_or(Amount::ONE)
+                        .checked_mul(contracted)?
+                        .normalised(),
+                ),
+            ),
         };
+        let amount = times(product_at(rate)?, multiplier)?;
         Some(Billed {
             rate,
-            multiplier,
-            amount: amount_at(rate, multiplier)?,
+            multiplier: multiplier.unwrap_or(Amount::ONE),
+            amount,
             list_amount,
         })
     }
@@ -376,18 +446,26 @@ impl<'a> Terminology<'a> {
                     .when
                     .iter()
                     .all(|condition| condition.accepts(self.facts.get(&condition.name)))
-                && (multiplier.models.is_empty() || multiplier.models.iter().any(|pattern| pattern.matches(&self.model.id)))
+                && (multiplier.models.is_empty()
+                    || multiplier
+                        .models
+                        .iter()
+                        .any(|pattern| pattern.matches(&self.model.id)))
         })
     }
 
     /// The contract that applies: the most narrowly drawn one, the first among equals.
     fn contract(&self) -> Option<&'a Contract> {
         let applies = |contract: &&Contract| {
-            contract.applies(self.identified.provider, &self.model.id, &self.request.scope, self.moment)
-                && contract
-                    .when
-                    .iter()
-                    .all(|condition| condition.accepts(self.facts.get(&condition.name)))
+            contract.applies(
+                self.identified.provider,
+                &self.model.id,
+                &self.request.scope,
+                self.moment,
+            ) && contract
+                .when
+                .iter()
+                .all(|condition| condition.accepts(self.facts.get(&condition.name)))
         };
         let contracts = self.catalogue.contracts.iter().filter(applies);
         contracts.fold(None, |best: Option<&Contract>, contract| match best {
@@ -412,19 +490,31 @@ impl<'a> Terminology<'a> {
                 }
             }
         }
-        for (name, _) in self.request.usage.unknown().iter().filter(|(_, count)| *count > 0.into()) {
+        for (name, _) in self
+            .request
+            .usage
+            .unknown()
+            .iter()
+            .filter(|(_, count)| *count > 0.into())
+        {
             (some_used, any) = (true, true);
             if let Some(quote) = receipt.as_deref_mut() {
                 quote.unpriced_usage.push(name.clone());
-                quote.reasons.push(format!("{name:?} is no known usage key"));
+                quote
+                    .reasons
+                    .push(format!("{name:?} is no known usage key"));
             }
         }
-        for (side, other) in [(Direction::Input, Direction::Output), (Direction::Output, Direction::Input)] {
+        for (side, other) in [
+            (Direction::Input, Direction::Output),
+            (Direction::Output, Direction::Input),
+        ] {
             let key = match side {
                 Direction::Input => UsageKey::INPUT_TOKENS,
                 Direction::Output => UsageKey::OUTPUT_TOKENS,
             };
-            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other) {
+            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other)
+            {
                 any = true;
                 if let Some(quote) = receipt.as_deref_mut() {
                     quote
@@ -433,7 +523,7 @@ impl<'a> Terminology<'a> {
                 }
             }
         }
-        let per_request = UsageKey::all().any(|unit| unit.unit().family == Family::Requests && priced.contains(unit));
+        let per_request = priced.contains(UsageKey::REQUESTS);
         Gaps {
             any,
             nothing_priced: some_used && !some_priced && !per_request,
@@ -456,7 +546,11 @@ impl Multiplier {
     }
 }
 
-fn applied_ids(unit: UsageKey, multipliers: &[&Multiplier], contract: Option<&Contract>) -> Vec<String> {
+fn applied_ids(
+    unit: UsageKey,
+    multipliers: &[&Multiplier],
+    contract: Option<&Contract>,
+) -> Vec<String> {
     let covering = multipliers
         .iter()
         .filter(|multiplier| multiplier.covers(unit))

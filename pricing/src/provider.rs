@@ -4,8 +4,8 @@
 //! because the Vercel AI SDK writes `openai.chat`. There is no guessing by substring. A host names a provider
 //! only through an anchored pattern.
 
+use hashbrown::HashMap;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::catalogue::Catalogue;
 use crate::host::{Endpoint, HostPattern};
@@ -75,7 +75,13 @@ const NOT_PROVIDERS: [&str; 47] = [
 const UNLISTED: [(&str, &[&str]); 14] = [
     (
         "ibm.watsonx.ai",
-        &["watsonx", "ibm-watsonx", "watsonx-ai", "ibm-watsonx-ai", "ibm"],
+        &[
+            "watsonx",
+            "ibm-watsonx",
+            "watsonx-ai",
+            "ibm-watsonx-ai",
+            "ibm",
+        ],
     ),
     ("ollama", &["chatollama"]),
     ("vllm", &["hosted-vllm"]),
@@ -101,7 +107,11 @@ impl ProviderNames {
         hosts: impl Iterator<Item = &'a str>,
     ) -> Vec<&'a str> {
         for name in names.filter(|name| !name.trim().is_empty()) {
-            self.by_name.entry(fold(name).into_owned().into()).or_insert(index);
+            self.by_name
+                .entry(fold(name).into_owned().into())
+                .or_insert(index);
+            // The usual spelling too, so that finding it needs no folding.
+            self.by_name.entry(name.trim().into()).or_insert(index);
         }
         let mut malformed = Vec::new();
         for host in hosts {
@@ -115,6 +125,9 @@ impl ProviderNames {
 
     /// The provider of that name.
     pub(crate) fn by_name(&self, name: &str) -> Option<ProviderIndex> {
+        if let Some(&index) = self.by_name.get(name) {
+            return Some(index);
+        }
         let mut name = name.trim();
         loop {
             if let Some(&index) = self.by_name.get(&*fold(name)) {
@@ -129,8 +142,19 @@ impl ProviderNames {
         self.by_name.get(&*fold(name.trim())).copied()
     }
 
-    /// The provider whose API lives at that endpoint.
-    pub(crate) fn by_endpoint(&self, endpoint: Endpoint<'_>) -> Option<ProviderIndex> {
+    /// The provider whose API lives at that endpoint; the expected one is asked first.
+    pub(crate) fn by_endpoint(
+        &self,
+        endpoint: Endpoint<'_>,
+        expected: Option<ProviderIndex>,
+    ) -> Option<ProviderIndex> {
+        let mut own = self
+            .hosts
+            .iter()
+            .filter(|(_, index)| Some(*index) == expected);
+        if own.any(|(pattern, _)| pattern.matches(endpoint)) {
+            return expected;
+        }
         self.hosts
             .iter()
             .find(|(pattern, _)| pattern.matches(endpoint))
@@ -165,7 +189,13 @@ pub fn normalise_provider(raw: &str) -> Option<Cow<'static, str>> {
     let provider = catalogue.provider(index);
     Some(Cow::Borrowed(match provider.id() {
         "google" if folded.contains("vertex") => "gcp.vertex_ai",
-        "google" if folded.contains("gemini") || folded.contains("generative") || folded.contains("studio") => "gcp.gemini",
+        "google"
+            if folded.contains("gemini")
+                || folded.contains("generative")
+                || folded.contains("studio") =>
+        {
+            "gcp.gemini"
+        }
         "google" if folded.ends_with("gla") => "gcp.gemini",
         "google" => "gcp.gen_ai",
         "azure" if folded.contains("inference") || folded == "azure-ai" => "azure.ai.inference",

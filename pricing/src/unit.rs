@@ -180,6 +180,9 @@ struct Relations {
     parts: Vec<UnitSet>,
     wholes: Vec<UnitSet>,
     joins: Vec<[Option<UsageKey>; UNIT_COUNT]>,
+    /// By part, then by whole.
+    refinements: Vec<[Option<Dimension>; UNIT_COUNT]>,
+    depths: [u8; UNIT_COUNT],
 }
 
 static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
@@ -197,6 +200,12 @@ static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
         joins: all()
             .map(|left| std::array::from_fn(|right| join(left, UsageKey(right as u8))))
             .collect(),
+        refinements: all()
+            .map(|part| {
+                std::array::from_fn(|whole| refinement(part.unit(), UsageKey(whole as u8).unit()))
+            })
+            .collect(),
+        depths: std::array::from_fn(|index| UNITS[index].depth() as u8),
     }
 });
 
@@ -266,6 +275,9 @@ impl UsageKey {
     /// Input tokens written to a prompt cache for an hour.
     pub const CACHE_WRITE_1H_TOKENS: Self = Self(5);
 
+    /// One per priced record, reported or not.
+    pub const REQUESTS: Self = Self(58);
+
     /// The unit with this usage key, for example `input_tokens`.
     pub fn parse(usage_key: &str) -> Option<Self> {
         RELATIONS.by_usage_key.get(usage_key).copied()
@@ -315,27 +327,35 @@ impl UsageKey {
         RELATIONS.joins[self.index()][other.index()]
     }
 
+    /// Whether the unit counts one modality only.
+    pub(crate) fn fixes_modality(self) -> bool {
+        !self.unit().modality.is_empty()
+    }
+
     /// How many dimensions the unit fixes: a part is always deeper than its whole.
-    pub(crate) fn depth(self) -> usize {
-        self.unit().depth()
+    pub(crate) fn depth(self) -> u8 {
+        RELATIONS.depths[self.index()]
     }
 
     /// The one dimension by which this unit refines `whole`, if exactly one.
     pub(crate) fn refines(self, whole: Self) -> Option<Dimension> {
-        let (part, whole) = (self.unit(), whole.unit());
-        if !part.is_part_of(whole) || part.depth() != whole.depth() + 1 {
-            return None;
-        }
-        Some(if part.direction != whole.direction {
-            Dimension::Direction
-        } else if part.modality != whole.modality {
-            Dimension::Modality
-        } else if part.kind != whole.kind {
-            Dimension::Kind
-        } else {
-            Dimension::Lifetime
-        })
+        RELATIONS.refinements[self.index()][whole.index()]
     }
+}
+
+fn refinement(part: &Unit, whole: &Unit) -> Option<Dimension> {
+    if !part.is_part_of(whole) || part.depth() != whole.depth() + 1 {
+        return None;
+    }
+    Some(if part.direction != whole.direction {
+        Dimension::Direction
+    } else if part.modality != whole.modality {
+        Dimension::Modality
+    } else if part.kind != whole.kind {
+        Dimension::Kind
+    } else {
+        Dimension::Lifetime
+    })
 }
 
 /// A dimension by which a unit may be divided into disjoint parts.
@@ -374,6 +394,14 @@ impl UnitSet {
 
     pub(crate) fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) fn len(self) -> u32 {
+        self.0.count_ones()
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = UsageKey> {
@@ -425,6 +453,7 @@ mod tests {
     fn named_units_stand_where_the_constants_say() {
         assert_eq!(UsageKey::INPUT_TOKENS, key("input_tokens"));
         assert_eq!(UsageKey::OUTPUT_TOKENS, key("output_tokens"));
+        assert_eq!(UsageKey::REQUESTS, key("requests"));
         assert_eq!(UsageKey::CACHE_READ_TOKENS, key("cache_read_tokens"));
         assert_eq!(UsageKey::CACHE_WRITE_TOKENS, key("cache_write_tokens"));
         assert_eq!(UsageKey::CACHE_WRITE_1H_TOKENS, key("cache_write_1h_tokens"));

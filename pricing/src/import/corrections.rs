@@ -20,13 +20,13 @@ pub struct Corrections {
     #[serde(default)]
     provider: Vec<ProviderNames>,
     #[serde(default)]
-    model: Vec<ModelCorrection>,
+    model: Vec<ModelEntry>,
     #[serde(default)]
     variant: Vec<VariantDate>,
     #[serde(default)]
     minimum: Vec<Minimum>,
     #[serde(default)]
-    multiplier: Vec<ProviderMultiplier>,
+    multiplier: Vec<MultiplierEntry>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -37,13 +37,6 @@ struct ProviderNames {
     names: Vec<String>,
     #[serde(default)]
     hosts: Vec<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct ModelCorrection {
-    provider: String,
-    #[serde(flatten)]
-    model: ModelEntry,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -66,13 +59,6 @@ struct Minimum {
     note: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct ProviderMultiplier {
-    provider: String,
-    #[serde(flatten)]
-    multiplier: MultiplierEntry,
-}
-
 impl Corrections {
     /// Reads a corrections file.
     pub fn parse(text: &str) -> Result<Self, ImportError> {
@@ -93,12 +79,12 @@ pub(super) fn apply(import: &mut Import, corrections: &Corrections) -> Result<()
         document.provider.hosts.clone_from(&names.hosts);
     }
     for correction in &corrections.model {
-        let model = existing_model(providers, &correction.provider, &correction.model.id)?;
-        model.price.clone_from(&correction.model.price);
-        model.source.clone_from(&correction.model.source);
-        model.note.clone_from(&correction.model.note);
-        if !correction.model.patterns.is_empty() {
-            model.patterns.clone_from(&correction.model.patterns);
+        let model = existing_model(providers, &correction.provider, &correction.id)?;
+        model.price.clone_from(&correction.price);
+        model.source.clone_from(&correction.source);
+        model.note.clone_from(&correction.note);
+        if !correction.patterns.is_empty() {
+            model.patterns.clone_from(&correction.patterns);
         }
         notes.push(format!(
             "{}/{}: prices replaced: {}",
@@ -138,16 +124,29 @@ pub(super) fn apply(import: &mut Import, corrections: &Corrections) -> Result<()
         }
     }
     for correction in &corrections.multiplier {
+        let multiplier = MultiplierEntry {
+            provider: String::new(),
+            ..correction.clone()
+        };
         existing(providers, &correction.provider)?
             .multiplier
-            .push(correction.multiplier.clone());
-        notes.push(format!("{}: multiplier {}", correction.provider, correction.multiplier.id));
+            .push(multiplier);
+        notes.push(format!(
+            "{}: multiplier {}",
+            correction.provider, correction.id
+        ));
     }
     Ok(())
 }
 
-fn provider_or_new<'a>(providers: &'a mut Vec<ProviderDocument>, id: &str) -> &'a mut ProviderDocument {
-    match providers.iter().position(|document| document.provider.id == id) {
+fn provider_or_new<'a>(
+    providers: &'a mut Vec<ProviderDocument>,
+    id: &str,
+) -> &'a mut ProviderDocument {
+    match providers
+        .iter()
+        .position(|document| document.provider.id == id)
+    {
         Some(at) => &mut providers[at],
         None => {
             providers.push(ProviderDocument {
@@ -163,7 +162,10 @@ fn provider_or_new<'a>(providers: &'a mut Vec<ProviderDocument>, id: &str) -> &'
     }
 }
 
-fn existing<'a>(providers: &'a mut [ProviderDocument], id: &str) -> Result<&'a mut ProviderDocument, ImportError> {
+fn existing<'a>(
+    providers: &'a mut [ProviderDocument],
+    id: &str,
+) -> Result<&'a mut ProviderDocument, ImportError> {
     providers
         .iter_mut()
         .find(|document| document.provider.id == id)

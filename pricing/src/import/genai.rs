@@ -201,12 +201,14 @@ fn import_model(provider: &str, model: SeedModel, notes: &mut Vec<String>) -> Re
         prices.push(entry);
     }
     Ok(ModelEntry {
+        provider: String::new(),
         id: model.id,
         name: model.name.unwrap_or_default(),
         patterns,
         deprecated: model.deprecated,
         source: SOURCE.to_owned(),
         note: model.price_comments.unwrap_or_default(),
+        also: BTreeMap::new(),
         price: prices,
     })
 }

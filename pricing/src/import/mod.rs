@@ -5,6 +5,7 @@
 
 mod corrections;
 mod flat;
+mod gap;
 mod genai;
 mod litellm;
 mod regex_clause;

@@ -45,6 +45,14 @@ pub(crate) fn provider(document: &ProviderDocument) -> String {
         flag(&mut out, "deprecated", model.deprecated);
         text(&mut out, "source", &model.source);
         text(&mut out, "note", &model.note);
+        map(
+            &mut out,
+            "also",
+            model
+                .also
+                .iter()
+                .map(|(source, verdict)| (source.as_str(), quoted(verdict))),
+        );
         model.price.iter().for_each(|entry| price(&mut out, entry));
     }
     out

@@ -1,0 +1,298 @@
+//! Reading the catalogue as a person does: which models there are, and what one of them costs and has cost.
+//!
+//! The views here carry text and exact amounts, ready for a table or JSON; laying them out is the caller's.
+
+use serde::Serialize;
+
+use crate::amount::Amount;
+use crate::catalogue::{Accepted, Card, Catalogue, Layer, Model, ModelIndex, Rate};
+use crate::document::ModelEntry;
+use crate::instant::Instant;
+use crate::matching::Match;
+
+/// Which models to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only this provider, by any of its names.
+    pub provider: Option<String>,
+    /// Only models whose id contains this, ignoring case.
+    pub text: Option<String>,
+}
+
+/// One model with the standard price in force.
+#[derive(Clone, Debug, Serialize)]
+pub struct ListedModel {
+    /// The catalogue's provider.
+    pub provider: String,
+    /// The catalogue's model.
+    pub model: String,
+    /// Withdrawn by the provider.
+    pub deprecated: bool,
+    /// Free of charge.
+    pub free: bool,
+    /// The standard price in force.
+    pub price_id: Option<String>,
+    /// Its rates in USD.
+    pub rates: Vec<ShownRate>,
+}
+
+/// One rate.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownRate {
+    /// The price key, for example `input_mtok`.
+    pub price_key: &'static str,
+    /// USD per `per` units of `usage_key`.
+    pub rate: Option<Amount>,
+    /// The usage key.
+    pub usage_key: &'static str,
+    /// How many units the rate is for.
+    pub per: i64,
+    /// First input token of a tier and its rate.
+    pub tiers: Vec<(i64, Amount)>,
+}
+
+/// Everything about one model.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownModel {
+    /// The catalogue's provider.
+    pub provider: String,
+    /// The catalogue's model.
+    pub model: String,
+    /// Withdrawn by the provider.
+    pub deprecated: bool,
+    /// What a reader should know.
+    pub note: String,
+    /// Other sources that were compared, and what they say.
+    pub also: Vec<(String, String)>,
+    /// All its prices, past, present and announced, in the order of the file.
+    pub prices: Vec<ShownPrice>,
+    /// Factors that may apply, with their conditions.
+    pub multipliers: Vec<String>,
+}
+
+/// One price of a model.
+#[derive(Clone, Debug, Serialize)]
+pub struct ShownPrice {
+    /// Its id, as receipts name it.
+    pub price_id: String,
+    /// Whether it is in force at the moment asked for, its conditions aside.
+    pub in_force: bool,
+    /// From when; open when absent.
+    pub from: Option<String>,
+    /// Until when; open when absent.
+    pub until: Option<String>,
+    /// When it became known, where that is stated.
+    pub known_from: Option<String>,
+    /// Facts of the request that must hold.
+    pub when: Vec<String>,
+    /// Whether it holds only within daily windows.
+    pub windows: usize,
+    /// Free of charge.
+    pub free: bool,
+    /// Its rates.
+    pub rates: Vec<ShownRate>,
+    /// Where it is from.
+    pub source: String,
+    /// Whether it is the user's own.
+    pub is_override: bool,
+}
+
+impl Catalogue {
+    /// The models that pass the filter, by provider and id, with the standard price at that moment.
+    pub fn list(&self, filter: &Filter, at: Instant) -> Vec<ListedModel> {
+        let provider = filter
+            .provider
+            .as_deref()
+            .map(|name| self.names.by_name(name));
+        let text = filter.text.as_deref().unwrap_or_default().to_lowercase();
+        let wanted = |model: &&Model| {
+            provider.is_none_or(|wanted| wanted == Some(model.provider))
+                && model.id.to_lowercase().contains(&text)
+        };
+        let mut listed: Vec<ListedModel> = self
+            .models
+            .iter()
+            .filter(wanted)
+            .map(|model| {
+                let card = standard(model, at);
+                ListedModel {
+                    provider: self.provider(model.provider).id.clone(),
+                    model: model.id.clone(),
+                    deprecated: model.deprecated,
+                    free: card.is_some_and(|card| card.free),
+                    price_id: card.map(|card| card.price_id.clone()),
+                    rates: card.map(shown_rates).unwrap_or_default(),
+                }
+            })
+            .collect();
+        listed.sort_by(|left, right| {
+            (&left.provider, &left.model).cmp(&(&right.provider, &right.model))
+        });
+        listed
+    }
+
+    /// Everything about the models that `name` means: at one provider, or at each that knows it.
+    pub fn show(&self, name: &str, provider: Option<&str>, at: Instant) -> Vec<ShownModel> {
+        let providers = 0..self.providers.len();
+        let wanted = provider.map(|name| self.names.by_name(name));
+        let mut found: Vec<ModelIndex> = providers
+            .filter_map(|index| u16::try_from(index).ok())
+            .filter(|index| wanted.is_none_or(|wanted| wanted == Some(*index)))
+            .filter_map(|index| match self.find_model(index, name) {
+                Match::Found { model, .. } => Some(model),
+                Match::Missing => None,
+            })
+            .collect();
+        found.extend(
+            (0..self.models.len())
+                .map(|index| index as ModelIndex)
+                .filter(|index| {
+                    let model = self.model(*index);
+                    model.id.eq_ignore_ascii_case(name.trim())
+                        && wanted.is_none_or(|wanted| wanted == Some(model.provider))
+                }),
+        );
+        found.sort_unstable();
+        found.dedup();
+        found
+            .into_iter()
+            .map(|index| self.shown(index, at))
+            .collect()
+    }
+
+    fn shown(&self, index: ModelIndex, at: Instant) -> ShownModel {
+        let model = self.model(index);
+        let provider = self.provider(model.provider);
+        let entry = self.entry(model);
+        let multipliers = provider.multipliers.iter().filter(|multiplier| {
+            multiplier.models.is_empty()
+                || multiplier
+                    .models
+                    .iter()
+                    .any(|pattern| pattern.matches(&model.id))
+        });
+        ShownModel {
+            provider: provider.id.clone(),
+            model: model.id.clone(),
+            deprecated: model.deprecated,
+            note: entry.map(|entry| entry.note.clone()).unwrap_or_default(),
+            also: entry
+                .map(|entry| entry.also.clone().into_iter().collect())
+                .unwrap_or_default(),
+            prices: model
+                .cards
+                .iter()
+                .map(|card| shown_price(card, at))
+                .collect(),
+            multipliers: multipliers
+                .map(|multiplier| {
+                    format!(
+                        "{} when {}",
+                        multiplier.factor,
+                        conditions(&multiplier.when).join(", ")
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    fn entry(&self, model: &Model) -> Option<&ModelEntry> {
+        let provider = &self.provider(model.provider).id;
+        let document = self
+            .document
+            .providers
+            .iter()
+            .find(|document| document.provider.id == *provider)?;
+        document.model.iter().find(|entry| entry.id == model.id)
+    }
+}
+
+fn standard(model: &Model, at: Instant) -> Option<&Card> {
+    let in_force = |layer: Layer| {
+        let mut cards = model
+            .cards
+            .iter()
+            .rev()
+            .filter(move |card| card.layer == layer && card.when.is_empty());
+        cards.find(|card| card.is_in_force(at))
+    };
+    in_force(Layer::Override).or_else(|| in_force(Layer::Catalogue))
+}
+
+fn shown_price(card: &Card, at: Instant) -> ShownPrice {
+    let moment = |moment: Instant, open: i64| (moment.0 != open).then(|| moment.to_string());
+    ShownPrice {
+        price_id: card.price_id.clone(),
+        in_force: card.is_in_force(at),
+        from: moment(card.from, i64::MIN),
+        until: moment(card.until, i64::MAX),
+        known_from: card.known_from.map(|known_from| known_from.to_string()),
+        when: conditions(&card.when),
+        windows: card.windows.len(),
+        free: card.free,
+        rates: shown_rates(card),
+        source: card.source.clone(),
+        is_override: card.layer == Layer::Override,
+    }
+}
+
+fn conditions(when: &[crate::catalogue::Condition]) -> Vec<String> {
+    when.iter()
+        .map(|condition| match &condition.accepted {
+            Accepted::OneOf(values) => format!("{}={}", condition.name, values.join("|")),
+            Accepted::AnythingBut(value) => format!("{}!={value}", condition.name),
+        })
+        .collect()
+}
+
+fn shown_rates(card: &Card) -> Vec<ShownRate> {
+    let shown = |rate: &Rate| ShownRate {
+        price_key: rate.unit.price_key(),
+        rate: rate.base,
+        usage_key: rate.unit.as_str(),
+        per: rate.unit.unit().per,
+        tiers: rate.tiers.clone(),
+    };
+    card.rates.iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Instant {
+        Instant::parse(text).expect("a moment")
+    }
+
+    #[test]
+    fn a_list_shows_the_price_of_its_day() {
+        let filter = Filter {
+            provider: Some("openai".to_owned()),
+            text: Some("5.6-luna".to_owned()),
+        };
+        let rate = |day: &str| {
+            let listed = Catalogue::embedded().list(&filter, at(day));
+            listed[0].rates[0].rate.expect("a base rate").to_string()
+        };
+        assert_eq!(
+            (rate("2026-07-29"), rate("2026-07-30")),
+            ("1".to_owned(), "0.2".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_model_is_shown_at_every_provider_that_knows_it() {
+        let shown = Catalogue::embedded().show("claude-sonnet-4-5", None, at("2026-11-16"));
+        let providers: Vec<&str> = shown.iter().map(|model| model.provider.as_str()).collect();
+        assert!(
+            providers.contains(&"anthropic") && providers.contains(&"google"),
+            "{providers:?}"
+        );
+        assert!(
+            shown[0]
+                .prices
+                .iter()
+                .any(|price| price.when == ["processing=batch"])
+        );
+    }
+}

@@ -1,0 +1,441 @@
+//! `marginlake prices`: look into the price catalogue, price usage records, check and compare price files.
+//!
+//! Thin: it opens files, lays out tables and picks exit codes. What a price is, is `marginlake-pricing`'s.
+
+use std::io::{self, BufRead, BufWriter, Write};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand, ValueEnum};
+use marginlake_pricing::browse::{Filter, ListedModel, ShownModel, ShownPrice, ShownRate};
+use marginlake_pricing::check::{self, Severity};
+use marginlake_pricing::import::{Corrections, Import};
+use marginlake_pricing::{Catalogue, Instant, Overrides, diff, loader, record};
+use serde::Serialize;
+
+/// Arguments of `marginlake prices`.
+#[derive(Debug, Args)]
+pub struct PricesArgs {
+    #[command(subcommand)]
+    command: PricesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PricesCommand {
+    /// List models with the standard price in force
+    List(ListArgs),
+    /// Show every price of a model, with its history and sources
+    Show(ShowArgs),
+    /// Price usage records: NDJSON from standard input to standard output, one answer a line
+    Price(PriceArgs),
+    /// Compare two catalogues
+    Diff(DiffArgs),
+    /// Validate a catalogue file, a catalogue folder, or a file of overrides
+    Check(CheckArgs),
+    /// Make a catalogue folder from other people's price data
+    Import(ImportArgs),
+}
+
+/// Which catalogue to use.
+#[derive(Debug, Args)]
+struct CatalogueArgs {
+    /// A catalogue folder or file in place of the built-in catalogue
+    #[arg(long, value_name = "PATH")]
+    catalogue: Option<PathBuf>,
+    /// A TOML file with [[price]], [[contract]], [[multiplier]] and [[deployment]]
+    #[arg(long, value_name = "FILE")]
+    overrides: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// Only this provider
+    #[arg(long)]
+    provider: Option<String>,
+    /// Only models whose id contains this
+    #[arg(long)]
+    model: Option<String>,
+    /// Prices at this moment: a date or RFC 3339; now when absent
+    #[arg(long, value_name = "T")]
+    at: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The model, in any spelling
+    model: String,
+    /// Only at this provider
+    #[arg(long)]
+    provider: Option<String>,
+    /// Mark what is in force at this moment: a date or RFC 3339; now when absent
+    #[arg(long, value_name = "T")]
+    at: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    #[command(flatten)]
+    catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+struct PriceArgs {
+    #[command(flatten)]
+    catalogue: CatalogueArgs,
+}
+
+#[derive(Debug, Args)]
+struct DiffArgs {
+    /// A catalogue folder or file, or `built-in`
+    before: String,
+    /// A catalogue folder or file, or `built-in`
+    after: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// A catalogue file or folder, or a file of overrides
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// genai-prices' data as JSON with decimal strings
+    file: PathBuf,
+    /// LiteLLM's model_prices_and_context_window.json, for models that the first file lacks
+    #[arg(long, value_name = "FILE")]
+    litellm: Option<PathBuf>,
+    /// models.dev's api.json, for models that the others lack
+    #[arg(long, value_name = "FILE")]
+    models_dev: Option<PathBuf>,
+    /// Portkey's pricing file of one provider, for models that the others lack
+    #[arg(long, value_name = "PROVIDER=FILE")]
+    portkey: Vec<String>,
+    /// Corrections to apply last
+    #[arg(long, value_name = "FILE")]
+    corrections: Option<PathBuf>,
+    /// The folder to write
+    #[arg(long, value_name = "DIR", default_value = "catalogue")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    /// Columns for people
+    #[default]
+    Table,
+    /// One JSON array
+    Json,
+}
+
+/// Runs `marginlake prices` with the built-in catalogue and no overrides but those of its own arguments.
+pub fn run(args: PricesArgs) -> anyhow::Result<()> {
+    run_with(args, &Overrides::default())
+}
+
+/// Runs `marginlake prices` with the overrides of the configuration; an `--overrides` file takes their place.
+pub fn run_with(args: PricesArgs, configured: &Overrides) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let result = match &args.command {
+        PricesCommand::List(args) => list(args, configured, &mut out),
+        PricesCommand::Show(args) => show(args, configured, &mut out),
+        PricesCommand::Price(args) => {
+            let catalogue = open(&args.catalogue, configured)?;
+            price(&catalogue, io::stdin().lock(), &mut out)
+        }
+        PricesCommand::Diff(args) => differences(args, &mut out),
+        PricesCommand::Check(args) => check_file(&args.file, configured, &mut out),
+        PricesCommand::Import(args) => import(args, &mut out),
+    };
+    match result.and_then(|()| Ok(out.flush()?)) {
+        // Whoever reads has seen enough: `marginlake prices list | head`.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let kind = |cause: &(dyn std::error::Error + 'static)| {
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        cause.downcast_ref::<io::Error>().map(io::Error::kind).or(json)
+    };
+    error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
+}
+
+/// The catalogue that the arguments ask for.
+enum Opened {
+    BuiltIn(&'static Catalogue),
+    Made(Box<Catalogue>),
+}
+
+impl Deref for Opened {
+    type Target = Catalogue;
+
+    fn deref(&self) -> &Catalogue {
+        match self {
+            Self::BuiltIn(catalogue) => catalogue,
+            Self::Made(catalogue) => catalogue,
+        }
+    }
+}
+
+fn open(args: &CatalogueArgs, configured: &Overrides) -> anyhow::Result<Opened> {
+    let own = match &args.overrides {
+        Some(path) => {
+            let text = loader::read_text(path)?;
+            Some(Overrides::parse(&text).with_context(|| format!("{} is not a file of overrides", path.display()))?)
+        }
+        None => None,
+    };
+    let overrides = own.as_ref().unwrap_or(configured);
+    let base = match &args.catalogue {
+        Some(path) => Opened::Made(Box::new(load(path)?)),
+        None => Opened::BuiltIn(Catalogue::embedded()),
+    };
+    if overrides.is_empty() {
+        return Ok(base);
+    }
+    Ok(Opened::Made(Box::new(base.with_overrides(overrides)?)))
+}
+
+fn load(path: &Path) -> anyhow::Result<Catalogue> {
+    Catalogue::new(loader::read(path)?).with_context(|| format!("{} is not a valid catalogue", path.display()))
+}
+
+fn moment(at: Option<&str>) -> anyhow::Result<Instant> {
+    match at {
+        Some(text) => Ok(Instant::parse(text)?),
+        None => Ok(Instant(chrono::Utc::now().timestamp_nanos_opt().context("the clock is beyond the year 2262")?)),
+    }
+}
+
+/// Answers every line with a line, in order; a line that makes no sense is answered with the reason.
+fn price(catalogue: &Catalogue, mut input: impl BufRead, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut line = Vec::new();
+    while input.read_until(b'\n', &mut line).context("cannot read standard input")? > 0 {
+        let text = String::from_utf8_lossy(&line);
+        if !text.trim().is_empty() {
+            serde_json::to_writer(&mut *out, &record::answer(catalogue, text.trim()))?;
+            out.write_all(b"\n")?;
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+fn list(args: &ListArgs, configured: &Overrides, out: &mut impl Write) -> anyhow::Result<()> {
+    let catalogue = open(&args.catalogue, configured)?;
+    let filter = Filter { provider: args.provider.clone(), text: args.model.clone() };
+    let listed = catalogue.list(&filter, moment(args.at.as_deref())?);
+    match args.format {
+        Format::Json => json(&listed, out),
+        Format::Table => {
+            let header = ["provider", "model", "input", "cache read", "cache write", "output", "other"];
+            let rows = listed.iter().map(listed_row).collect::<Vec<_>>();
+            columns(&header, &rows, out)?;
+            Ok(writeln!(out, "\n{} models, USD; tokens per million. Catalogue {}", listed.len(), catalogue.hash())?)
+        }
+    }
+}
+
+fn listed_row(model: &ListedModel) -> Vec<String> {
+    const SHOWN: [&str; 4] = ["input_mtok", "cache_read_mtok", "cache_write_mtok", "output_mtok"];
+    let rate = |key: &str| model.rates.iter().find(|rate| rate.price_key == key).map(short_rate).unwrap_or_default();
+    let others: Vec<String> = model
+        .rates
+        .iter()
+        .filter(|rate| !SHOWN.contains(&rate.price_key))
+        .map(|rate| format!("{} {}", rate.price_key, short_rate(rate)))
+        .collect();
+    let other = match (model.free, model.deprecated) {
+        (true, _) => "free".to_owned(),
+        (false, true) => [vec!["deprecated".to_owned()], others].concat().join(", "),
+        (false, false) => others.join(", "),
+    };
+    let mut row = vec![model.provider.clone(), model.model.clone()];
+    row.extend(SHOWN.map(rate));
+    row.push(other);
+    row
+}
+
+/// The base rate, with a plus where long inputs cost otherwise.
+fn short_rate(rate: &ShownRate) -> String {
+    let base = rate.rate.map(|rate| rate.to_string()).unwrap_or_default();
+    if rate.tiers.is_empty() { base } else { base + "+" }
+}
+
+fn show(args: &ShowArgs, configured: &Overrides, out: &mut impl Write) -> anyhow::Result<()> {
+    let catalogue = open(&args.catalogue, configured)?;
+    let shown = catalogue.show(&args.model, args.provider.as_deref(), moment(args.at.as_deref())?);
+    if shown.is_empty() {
+        bail!("no catalogue entry for the model {:?}: see `marginlake prices list --model PART`", args.model);
+    }
+    match args.format {
+        Format::Json => json(&shown, out),
+        Format::Table => {
+            shown.iter().try_for_each(|model| show_model(model, out))?;
+            Ok(writeln!(out, "catalogue {}", catalogue.hash())?)
+        }
+    }
+}
+
+fn show_model(model: &ShownModel, out: &mut impl Write) -> anyhow::Result<()> {
+    let deprecated = if model.deprecated { "  (deprecated)" } else { "" };
+    writeln!(out, "{}/{}{deprecated}", model.provider, model.model)?;
+    if !model.note.is_empty() {
+        writeln!(out, "  note: {}", model.note)?;
+    }
+    for (source, verdict) in &model.also {
+        writeln!(out, "  {source}: {verdict}")?;
+    }
+    for multiplier in &model.multipliers {
+        writeln!(out, "  x {multiplier}")?;
+    }
+    for price in &model.prices {
+        show_price(price, out)?;
+    }
+    Ok(writeln!(out)?)
+}
+
+fn show_price(price: &ShownPrice, out: &mut impl Write) -> anyhow::Result<()> {
+    let mark = if price.in_force { "*" } else { " " };
+    let from = price.from.as_deref().unwrap_or("always");
+    let until = price.until.as_deref().map(|until| format!(" until {until}")).unwrap_or_default();
+    let windows = if price.windows == 0 { String::new() } else { format!(", {} daily windows", price.windows) };
+    let when = if price.when.is_empty() { String::new() } else { format!(", when {}", price.when.join(" and ")) };
+    let own = if price.is_override { ", your override" } else { "" };
+    writeln!(out, "{mark} {from}{until}{windows}{when}  [{}; {}{own}]", price.price_id, price.source)?;
+    if price.free {
+        writeln!(out, "    free")?;
+    }
+    for rate in &price.rates {
+        let base = rate.rate.map(|rate| rate.to_string()).unwrap_or_else(|| "-".to_owned());
+        write!(out, "    {:<24} {base:>12} USD per {} {}", rate.price_key, rate.per, rate.usage_key)?;
+        for (first, tier) in &rate.tiers {
+            write!(out, "; {tier} from {first} input tokens")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn differences(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let document = |name: &str| match name {
+        "built-in" => Ok(Catalogue::embedded().document().clone()),
+        path => loader::read(Path::new(path)),
+    };
+    let found = diff::differences(&document(&args.before)?, &document(&args.after)?);
+    match args.format {
+        Format::Json => json(&found, out),
+        Format::Table => {
+            let rows: Vec<Vec<String>> = found
+                .iter()
+                .map(|difference| {
+                    let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
+                    let name = format!("{}/{}", difference.provider, difference.model);
+                    vec![name, difference.what.clone(), value(&difference.before), value(&difference.after)]
+                })
+                .collect();
+            columns(&["model", "what", "before", "after"], &rows, out)?;
+            Ok(writeln!(out, "\n{} differences", found.len())?)
+        }
+    }
+}
+
+fn check_file(path: &Path, configured: &Overrides, out: &mut impl Write) -> anyhow::Result<()> {
+    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
+    let findings = if is_toml && path.is_file() {
+        let catalogue = Catalogue::embedded().with_overrides(configured)?;
+        check::check_toml(&loader::read_text(path)?, &catalogue)
+    } else {
+        check::check_document(&loader::read(path)?)
+    };
+    for finding in &findings {
+        writeln!(out, "{}:{finding}", path.display())?;
+    }
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    writeln!(out, "{}: {errors} errors, {} warnings", path.display(), findings.len() - errors)?;
+    if errors > 0 {
+        out.flush()?;
+        bail!("{} cannot be used: {errors} errors", path.display());
+    }
+    Ok(())
+}
+
+fn import(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> {
+    let mut import = Import::from_genai_prices(&loader::read_text(&args.file)?)
+        .with_context(|| format!("{} cannot be imported", args.file.display()))?;
+    if let Some(path) = &args.litellm {
+        import.add_litellm_gaps(&loader::read_text(path)?).with_context(|| path.display().to_string())?;
+    }
+    if let Some(path) = &args.models_dev {
+        import.add_models_dev_gaps(&loader::read_text(path)?).with_context(|| path.display().to_string())?;
+    }
+    for argument in &args.portkey {
+        let (provider, path) = argument.split_once('=').context("--portkey needs PROVIDER=FILE")?;
+        let text = loader::read_text(Path::new(path))?;
+        import.add_portkey_gaps(provider, &text).with_context(|| path.to_owned())?;
+    }
+    if let Some(path) = &args.corrections {
+        let corrections = Corrections::parse(&loader::read_text(path)?)?;
+        import.correct(&corrections).with_context(|| path.display().to_string())?;
+    }
+    let catalogue = Catalogue::new(import.document.clone()).context("the imported catalogue is not valid")?;
+    loader::write(&import.document, &args.out)?;
+    for note in &import.notes {
+        writeln!(out, "{note}")?;
+    }
+    Ok(writeln!(out, "{} models written to {}, catalogue {}", catalogue.model_count(), args.out.display(), catalogue.hash())?)
+}
+
+fn json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    Ok(out.write_all(b"\n")?)
+}
+
+/// Left-aligned columns, two spaces apart, none wider than it needs to be.
+fn columns(header: &[&str], rows: &[Vec<String>], out: &mut impl Write) -> anyhow::Result<()> {
+    let width = |index: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
+        cells.chain([header[index].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let header: Vec<String> = header.iter().map(|title| (*title).to_owned()).collect();
+    for row in std::iter::once(&header).chain(rows) {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(input: &[u8]) -> Vec<serde_json::Value> {
+        let mut out = Vec::new();
+        price(Catalogue::embedded(), input, &mut out).expect("memory does not fail");
+        let text = String::from_utf8(out).expect("JSON is UTF-8");
+        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+
+    #[test]
+    fn every_line_gets_one_answer_in_order() {
+        let input = b"{\"id\":1,\"provider\":\"openai\",\"model\":\"gpt-4o\",\"timestamp\":\"2026-11-16T12:00:00Z\",\
+            \"usage\":{\"input_tokens\":1000,\"output_tokens\":100}}\n\nnot json\n\xff\xfe\n{\"id\":4}";
+        let answers = answers(input);
+        let statuses: Vec<&str> = answers.iter().filter_map(|answer| answer["status"].as_str()).collect();
+        assert_eq!(statuses, ["priced", "invalid", "invalid", "invalid"]);
+        assert_eq!(answers[0]["cost_usd"], "0.0035");
+        assert_eq!(answers[3]["id"], 4);
+    }
+}
