@@ -29,7 +29,7 @@ pub fn node(record: &Record) -> NodeId {
     match (record.trace_id, record.signal) {
         (Some(trace), _) => hash((0u8, tenant, trace)),
         (None, Signal::Span) => hash((1u8, tenant, record.span_id)),
-        (None, Signal::Log) => hash((2u8, tenant, record.event_key.as_deref())),
+        (None, Signal::Log) => hash((2u8, tenant, record.event_key.as_deref(), record.start_time)),
     }
 }
 

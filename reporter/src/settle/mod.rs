@@ -19,6 +19,7 @@ mod identity;
 mod matching;
 mod plan;
 mod previous;
+pub mod price;
 pub mod reason;
 pub mod record;
 mod redelivery;
