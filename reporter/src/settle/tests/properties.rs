@@ -60,7 +60,7 @@ fn any_record() -> impl Strategy<Value = Built> {
     )
 }
 
-fn any_records() -> impl Strategy<Value = Vec<Record>> {
+pub(super) fn any_records() -> impl Strategy<Value = Vec<Record>> {
     proptest::collection::vec(any_record(), 1..24).prop_map(|built| built.into_iter().map(|one| one.0).collect())
 }
 
