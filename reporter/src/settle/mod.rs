@@ -15,6 +15,7 @@ mod cumulative;
 pub mod decode;
 pub mod driver;
 pub mod encode;
+pub mod explain;
 mod identity;
 mod matching;
 mod plan;

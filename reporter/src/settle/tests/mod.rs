@@ -1,6 +1,7 @@
 //! Settle as a whole: the cases of the billing rules, and what must hold for any input.
 
 mod dsl;
+mod explain;
 mod lake;
 mod properties;
 mod rules;
