@@ -80,11 +80,14 @@ impl Linker {
             }
         }
         let totals = Totals::of(record);
-        if record.role.is_leaf() && totals.input.is_some_and(|n| n > 0) && totals.output.is_some_and(|n| n > 0) {
+        if record.role.is_leaf() && totals.input.is_some_and(|tokens| tokens > 0) {
             let scope = hash(record.scope_name.as_deref());
             for window in windows((start, end), CALL_WINDOW_NANOS) {
-                self.alike
-                    .push((hash((6u8, tenant, totals.input, totals.output, window)), scope, node));
+                self.alike.push((
+                    hash((6u8, tenant, totals.input, totals.output.unwrap_or(0), window)),
+                    scope,
+                    node,
+                ));
             }
         }
     }

@@ -28,7 +28,7 @@ trace 74000000000000000000000000000000
    ├─ llm f gpt-4.1 6600000000000000 (scope) failed: error
    │     not billed: failed without usage, so nothing was charged [failed_no_usage]
    └─ llm o gpt-4.1 6f00000000000000 (langchain)
-      │  not billed: wraps the same call [wrapper_of], see i 6900000000000000; it said 900 in, 100 out
+      │  not billed: reports the same call once more on its path [wrapper_of], see i 6900000000000000; it said 900 in, 100 out
       └─ llm i gpt-4.1 6900000000000000 (openai) delivered 2 times
             BILLED 10 USD (priced), 900 in, 100 out, customer_id acme (from ancestor:customer.id) [leaf]
 

@@ -73,7 +73,7 @@ fn cost(records: Vec<Record>) -> i128 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn order_changes_nothing((records, shuffled) in any_records().prop_flat_map(|records| {
