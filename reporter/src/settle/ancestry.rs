@@ -43,6 +43,10 @@ pub(super) fn judge(case: &mut Case) {
 fn judge_one(case: &mut Case, outer: usize, mut below: Vec<Below>) -> Vec<Below> {
     // Attempts that failed and charged nothing explain nothing.
     below.retain(|call| !case.group_failed(call.call));
+    // One response id is one call, whatever lies between.
+    below
+        .iter_mut()
+        .for_each(|call| call.separated &= !shares_id(case, outer, call.call));
     below.sort_unstable_by_key(|call| (case.group(call.call), call.separated));
     below.dedup_by_key(|call| case.group(call.call));
     let alone = Below {
@@ -92,17 +96,9 @@ fn judge_one(case: &mut Case, outer: usize, mut below: Vec<Below>) -> Vec<Below>
 fn judge_reporting(case: &mut Case, outer: usize, below: Vec<Below>, reporting: &[usize]) -> Vec<Below> {
     let best = |case: &Case, index: usize| super::survivor::choose(case, index);
     let agrees = |case: &Case, call: usize| compatible(&case.records[best(case, outer)], &case.records[best(case, call)]);
-    let shares_id = |case: &Case, call: usize| {
-        let id = &case.records[outer].response_id;
-        id.as_deref().is_some_and(super::identity::is_worth)
-            && case
-                .members(call)
-                .iter()
-                .any(|member| case.records[*member].response_id == *id)
-    };
     if let [only] = *reporting
         && below.iter().filter(|call| case.group_has_usage(call.call)).count() == 1
-        && (agrees(case, only) || shares_id(case, only))
+        && (agrees(case, only) || shares_id(case, outer, only))
     {
         case.join(outer, only);
         return below;
@@ -110,7 +106,9 @@ fn judge_reporting(case: &mut Case, outer: usize, below: Vec<Below>, reporting: 
     let own = case.group_totals(outer);
     let direct_sum = sum(case, reporting.iter().copied());
     let all = sum(case, below.iter().map(|call| call.call));
-    let echoes = reporting.iter().any(|call| agrees(case, *call) || shares_id(case, *call));
+    let echoes = reporting
+        .iter()
+        .any(|call| agrees(case, *call) || shares_id(case, outer, *call));
     if own.equals(all) || own.covers(direct_sum) || echoes {
         roll_up(case, outer, &below);
         return below
@@ -130,18 +128,30 @@ fn judge_reporting(case: &mut Case, outer: usize, below: Vec<Below>, reporting: 
     seen
 }
 
+fn shares_id(case: &Case, outer: usize, call: usize) -> bool {
+    let id = &case.records[outer].response_id;
+    id.as_deref().is_some_and(super::identity::is_worth)
+        && case
+            .members(call)
+            .iter()
+            .any(|member| case.records[*member].response_id == *id)
+}
+
 fn sum(case: &Case, calls: impl Iterator<Item = usize>) -> Totals {
     calls.fold(Totals::default(), |sum, call| sum.add(case.group_totals(call)))
 }
 
-/// Excludes the whole group of `outer`: whoever reports the same call as a roll-up is a roll-up.
+/// Excludes the whole group of `outer`: whoever reports the same call as a roll-up is a roll-up. An echo that shares
+/// the id of a call below it is excluded alone.
 fn roll_up(case: &mut Case, outer: usize, below: &[Below]) {
+    let echo = below.iter().any(|call| case.group(call.call) == case.group(outer));
+    let members = if echo { vec![outer] } else { case.members(outer).to_vec() };
     let explained = sum(case, below.iter().map(|call| call.call));
     let stands = below
         .iter()
         .map(|call| call.call)
         .min_by_key(|call| (case.records[*call].start_nano, *call));
-    for member in case.members(outer).to_vec() {
+    for member in members {
         let gap = Totals::of(&case.records[member])
             .beyond(explained)
             .filter(|_| case.records[member].has_usage());

@@ -29,7 +29,7 @@ pub fn node(record: &Record) -> NodeId {
     match (record.trace_id, record.signal) {
         (Some(trace), _) => hash((0u8, tenant, trace)),
         (None, Signal::Span) => hash((1u8, tenant, record.span_id)),
-        (None, Signal::Log) => hash((2u8, tenant, record.event_key.as_deref())),
+        (None, Signal::Log) => hash((2u8, tenant, record.event_key.as_deref(), record.start_time)),
     }
 }
 
@@ -80,11 +80,14 @@ impl Linker {
             }
         }
         let totals = Totals::of(record);
-        if record.role.is_leaf() && totals.input.is_some_and(|n| n > 0) && totals.output.is_some_and(|n| n > 0) {
+        if record.role.is_leaf() && totals.input.is_some_and(|tokens| tokens > 0) {
             let scope = hash(record.scope_name.as_deref());
             for window in windows((start, end), CALL_WINDOW_NANOS) {
-                self.alike
-                    .push((hash((6u8, tenant, totals.input, totals.output, window)), scope, node));
+                self.alike.push((
+                    hash((6u8, tenant, totals.input, totals.output.unwrap_or(0), window)),
+                    scope,
+                    node,
+                ));
             }
         }
     }

@@ -40,7 +40,7 @@ pub(super) fn resolve(case: &mut Case, pricer: &dyn Reprice) {
         calls.retain(|call| case.class[*call] == Class::Leaf && case.records[*call].has_usage());
         calls.sort_unstable_by_key(|call| (case.records[*call].start_nano, *call));
         let as_reported: Vec<Record> = calls.iter().map(|call| case.records[*call].clone()).collect();
-        for (pair, call) in as_reported.windows(2).zip(&calls[1..]) {
+        for (pair, call) in as_reported.windows(2).zip(calls.iter().skip(1)) {
             let [before, now] = pair else { continue };
             if stopped_for_tools(before) && Totals::of(now).covers(Totals::of(before)) {
                 subtract(&mut case.records[*call], before);
@@ -60,6 +60,9 @@ fn is_cumulative_emitter(record: &Record) -> bool {
             .replace(['.', '-', '_', ' '], "");
         bare.contains("springai") || bare.contains("springframeworkai")
     };
+    if record.convention.as_deref() == Some("spring_ai_1") {
+        return true;
+    }
     let below_2 = record.scope_version.as_deref().is_some_and(|version| {
         let major = version
             .trim_start_matches('v')

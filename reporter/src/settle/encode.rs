@@ -81,7 +81,7 @@ pub fn excluded(excluded: &[Excluded]) -> Result<RecordBatch, ArrowError> {
 }
 
 /// The columns that both tables take from the record as it is.
-fn common<'a, I: Iterator<Item = &'a Record>>(name: &str, records: &dyn Fn() -> I) -> Result<ArrayRef, ArrowError> {
+pub(super) fn common<'a, I: Iterator<Item = &'a Record>>(name: &str, records: &dyn Fn() -> I) -> Result<ArrayRef, ArrowError> {
     if let Some(bucket) = BUCKETS.iter().position(|bucket| *bucket == name) {
         return Ok(counts(records().map(|record| record.buckets[bucket])));
     }
@@ -116,11 +116,11 @@ fn common<'a, I: Iterator<Item = &'a Record>>(name: &str, records: &dyn Fn() -> 
     })
 }
 
-fn done(mut builder: impl ArrayBuilder) -> ArrayRef {
+pub(super) fn done(mut builder: impl ArrayBuilder) -> ArrayRef {
     builder.finish()
 }
 
-fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(super) fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     let mut builder = StringBuilder::new();
     values.for_each(|value| builder.append_option(value));
     done(builder)
@@ -132,19 +132,19 @@ fn ids<const N: usize>(values: impl Iterator<Item = Option<[u8; N]>>) -> ArrayRe
     done(builder)
 }
 
-fn counts(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(super) fn counts(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     let mut builder = Int64Builder::new();
     values.for_each(|value| builder.append_option(value));
     done(builder)
 }
 
-fn floats(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
+pub(super) fn floats(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
     let mut builder = Float64Builder::new();
     values.for_each(|value| builder.append_option(value));
     done(builder)
 }
 
-fn times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
+pub(super) fn times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     let mut builder = TimestampMicrosecondBuilder::new().with_timezone("UTC");
     values.for_each(|value| builder.append_option(value));
     done(builder)
@@ -156,7 +156,7 @@ fn money(values: impl Iterator<Item = Option<i128>>) -> Result<ArrayRef, ArrowEr
     Ok(done(builder))
 }
 
-fn texts<'a>(lists: impl Iterator<Item = Option<&'a [Option<Text>]>>) -> ArrayRef {
+pub(super) fn texts<'a>(lists: impl Iterator<Item = Option<&'a [Option<Text>]>>) -> ArrayRef {
     let mut builder = list_of_text();
     for list in lists {
         list.unwrap_or_default()
@@ -167,7 +167,7 @@ fn texts<'a>(lists: impl Iterator<Item = Option<&'a [Option<Text>]>>) -> ArrayRe
     done(builder)
 }
 
-fn flags<'a>(records: impl Iterator<Item = &'a Record>) -> ArrayRef {
+pub(super) fn flags<'a>(records: impl Iterator<Item = &'a Record>) -> ArrayRef {
     let mut builder = list_of_text();
     for record in records {
         record.flags.iter().for_each(|flag| builder.values().append_value(flag));
@@ -186,7 +186,7 @@ fn entry_names() -> Option<MapFieldNames> {
     Some(MapFieldNames { entry, key, value })
 }
 
-fn text_map<'a>(maps: impl Iterator<Item = Option<&'a Pairs<Text>>>) -> ArrayRef {
+pub(super) fn text_map<'a>(maps: impl Iterator<Item = Option<&'a Pairs<Text>>>) -> ArrayRef {
     let mut builder = MapBuilder::new(entry_names(), StringBuilder::new(), StringBuilder::new());
     for map in maps {
         for (key, value) in map.into_iter().flatten() {
@@ -198,7 +198,7 @@ fn text_map<'a>(maps: impl Iterator<Item = Option<&'a Pairs<Text>>>) -> ArrayRef
     done(builder)
 }
 
-fn count_map<'a>(maps: impl Iterator<Item = Option<&'a Pairs<i64>>>) -> ArrayRef {
+pub(super) fn count_map<'a>(maps: impl Iterator<Item = Option<&'a Pairs<i64>>>) -> ArrayRef {
     let mut builder = MapBuilder::new(entry_names(), StringBuilder::new(), Int64Builder::new());
     for map in maps {
         for (key, value) in map.into_iter().flatten() {
@@ -210,7 +210,7 @@ fn count_map<'a>(maps: impl Iterator<Item = Option<&'a Pairs<i64>>>) -> ArrayRef
     done(builder)
 }
 
-fn attribution_sources<'a>(records: impl Iterator<Item = &'a Record>) -> ArrayRef {
+pub(super) fn attribution_sources<'a>(records: impl Iterator<Item = &'a Record>) -> ArrayRef {
     let mut builder = MapBuilder::new(entry_names(), StringBuilder::new(), StringBuilder::new());
     for record in records {
         for dimension in Dimension::ALL {
@@ -224,7 +224,10 @@ fn attribution_sources<'a>(records: impl Iterator<Item = &'a Record>) -> ArrayRe
     done(builder)
 }
 
-fn cost_lines<'a>(field: &Field, receipts: impl Iterator<Item = Option<&'a [CostLine]>>) -> Result<ArrayRef, ArrowError> {
+pub(super) fn cost_lines<'a>(
+    field: &Field,
+    receipts: impl Iterator<Item = Option<&'a [CostLine]>>,
+) -> Result<ArrayRef, ArrowError> {
     let DataType::List(element) = field.data_type() else {
         return Err(ArrowError::SchemaError("cost_lines is not a list".into()));
     };

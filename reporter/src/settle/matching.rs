@@ -17,12 +17,15 @@ use super::usage::{Totals, same};
 
 /// Joins pairs until none is left: a call may be seen by three.
 pub(super) fn join(case: &mut Case) {
-    let mut alike: BTreeMap<(Option<i64>, Option<i64>), Vec<usize>> = BTreeMap::new();
+    let mut alike: BTreeMap<(Option<i64>, i64), Vec<usize>> = BTreeMap::new();
     for group in case.standing_groups() {
         let best = &case.records[survivor::choose(case, group)];
         let totals = Totals::of(best);
-        if totals.input.is_some() && totals.output.is_some() && best.interval().is_some() {
-            alike.entry((totals.input, totals.output)).or_default().push(group);
+        if totals.input.is_some_and(|tokens| tokens > 0) && best.interval().is_some() {
+            alike
+                .entry((totals.input, totals.output.unwrap_or(0)))
+                .or_default()
+                .push(group);
         }
     }
     for groups in alike.into_values().filter(|groups| groups.len() > 1) {
@@ -100,7 +103,8 @@ fn is_provable(case: &Case, a: usize, b: usize) -> bool {
         && !ids_contradict(case, a, b)
 }
 
-/// Both sides name a response, and not the same one. A gateway that writes ids of its own contradicts nobody.
+/// Both sides name a response of one kind, and not the same one. A gateway that writes ids of its own contradicts
+/// nobody, and neither does a framework's run id a provider's.
 fn ids_contradict(case: &Case, a: usize, b: usize) -> bool {
     let ids = |group: usize| -> BTreeSet<&str> {
         let told = |record: &&Record| !signals::is_gateway(record);
@@ -108,5 +112,12 @@ fn ids_contradict(case: &Case, a: usize, b: usize) -> bool {
         records.filter_map(|record| record.response_id.as_deref()).collect()
     };
     let (left, right) = (ids(a), ids(b));
-    !left.is_empty() && !right.is_empty() && left.is_disjoint(&right)
+    let kinds: BTreeSet<&str> = right.iter().map(|id| id_kind(id)).collect();
+    left.is_disjoint(&right) && left.iter().any(|id| kinds.contains(id_kind(id)))
+}
+
+/// Who made an id, as far as its form tells.
+fn id_kind(id: &str) -> &'static str {
+    const KINDS: [&str; 7] = ["chatcmpl", "msg_", "resp_", "gen-", "req_", "lc_run", "run-"];
+    KINDS.into_iter().find(|kind| id.starts_with(kind)).unwrap_or("other")
 }

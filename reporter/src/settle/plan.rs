@@ -19,7 +19,7 @@ use super::driver::SettleError;
 use super::record::Record;
 
 /// The columns that [`Linker::observe`] and [`node`] look at.
-const LINKS: [&str; 17] = [
+const LINKS: [&str; 18] = [
     "date",
     "signal",
     "trace_id",
@@ -37,9 +37,10 @@ const LINKS: [&str; 17] = [
     "end_time_unix_nano",
     "flags",
     "name",
+    "start_time",
 ];
 /// The columns of a node.
-const NODES: [&str; 5] = ["signal", "trace_id", "span_id", "event_key", "tenant"];
+const NODES: [&str; 6] = ["signal", "trace_id", "span_id", "event_key", "tenant", "start_time"];
 
 /// Which rows of `spans` a run reads again.
 #[derive(Debug, Clone)]

@@ -120,7 +120,14 @@ impl Previous {
 }
 
 type Group = (i32, Option<Text>, Option<Text>);
-type RecordKey = (Option<Text>, Option<[u8; 16]>, Option<[u8; 8]>, Signal, Option<Text>);
+type RecordKey = (
+    Option<Text>,
+    Option<[u8; 16]>,
+    Option<[u8; 8]>,
+    Signal,
+    Option<Text>,
+    Option<i64>,
+);
 
 fn key(record: &Record) -> RecordKey {
     (
@@ -129,6 +136,7 @@ fn key(record: &Record) -> RecordKey {
         record.span_id,
         record.signal,
         record.event_key.clone(),
+        record.start_time,
     )
 }
 

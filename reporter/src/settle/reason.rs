@@ -49,7 +49,7 @@ impl Reason {
     pub fn explain(self) -> &'static str {
         match self {
             Reason::Redelivered => "another copy of the same record",
-            Reason::WrapperOf => "wraps the same call",
+            Reason::WrapperOf => "reports the same call once more on its path",
             Reason::Aggregate => "repeats the usage of the calls below it",
             Reason::DuplicateSignal => "the same call in another signal",
             Reason::DuplicateResponse => "has the same response id",

@@ -19,7 +19,10 @@ pub(super) fn merge(mut records: Vec<Record>) -> Vec<Delivered> {
     records.sort_unstable_by(|a, b| identity(a).cmp(&identity(b)).then_with(|| preference(a, b)));
     let mut delivered: Vec<Delivered> = Vec::with_capacity(records.len());
     for record in records {
-        match delivered.last_mut().filter(|last| same_record(&last.record, &record)) {
+        match delivered
+            .last_mut()
+            .filter(|last| identity(&last.record) == identity(&record))
+        {
             Some(last) => {
                 donate(&mut last.record, &record);
                 last.copies.push(record);
@@ -33,38 +36,38 @@ pub(super) fn merge(mut records: Vec<Record>) -> Vec<Delivered> {
     delivered
 }
 
-type Identity<'a> = (
+type Span<'a> = (Option<&'a str>, Option<[u8; 16]>, Option<[u8; 8]>, Signal, Option<&'a str>);
+type Log<'a> = (
+    [Option<i64>; 2],
     Option<&'a str>,
-    Option<[u8; 16]>,
-    Option<[u8; 8]>,
-    Signal,
+    [Option<i64>; 10],
     Option<&'a str>,
     Option<&'a str>,
 );
 
-/// Logs outside any trace are told apart by their session: request ids repeat between installations.
-fn identity(record: &Record) -> Identity<'_> {
-    let session = match (record.signal, record.trace_id) {
-        (Signal::Log, None) => record.conversation_id().map(|id| &**id),
-        _ => None,
-    };
-    (
+/// Spans by their ids. Logs also by when and what they say, since event keys may be mere names; outside any trace
+/// their session counts too.
+fn identity(record: &Record) -> (Span<'_>, Option<Log<'_>>) {
+    let event_key = record.event_key.as_deref();
+    let span = (
         record.tenant.as_deref(),
         record.trace_id,
         record.span_id,
         record.signal,
-        record.event_key.as_deref(),
-        session,
-    )
-}
-
-/// A log record that has neither ids nor a key of its own equals only its own bytes.
-fn same_record(a: &Record, b: &Record) -> bool {
-    if identity(a) != identity(b) {
-        return false;
+        event_key,
+    );
+    if record.signal == Signal::Span {
+        return (span, None);
     }
-    let identified = a.signal == Signal::Span || a.event_key.is_some();
-    identified || a == b
+    let session = match record.trace_id {
+        Some(_) => None,
+        None => record.conversation_id().map(|session| &**session),
+    };
+    let (model, response) = (record.request_model.as_deref(), record.response_id.as_deref());
+    (
+        span,
+        Some(([record.start_nano, record.end_nano], session, record.buckets, model, response)),
+    )
 }
 
 /// Best copy first.

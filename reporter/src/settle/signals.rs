@@ -20,9 +20,9 @@ struct Product {
     signal: Signal,
 }
 
-/// Sources: Claude Code and Gemini CLI write their logs with caches and thoughts, their spans without; OpenRouter
-/// broadcasts a root span with the charge beside one span per attempt.
-const PRODUCTS: [Product; 3] = [
+/// Sources: Claude Code and Gemini CLI write their logs with caches and thoughts, their spans without; Codex writes the
+/// same numbers in both, its log below the turn's span as often as below the call's; OpenRouter broadcasts a root span with the charge beside one span per attempt.
+const PRODUCTS: [Product; 4] = [
     Product {
         convention: "claude_code",
         canonical: "",
@@ -32,6 +32,11 @@ const PRODUCTS: [Product; 3] = [
         convention: "gemini_cli",
         canonical: "api_response",
         signal: Signal::Log,
+    },
+    Product {
+        convention: "codex",
+        canonical: "",
+        signal: Signal::Span,
     },
     Product {
         convention: "openrouter",

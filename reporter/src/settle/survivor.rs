@@ -22,6 +22,7 @@ fn rank(case: &Case, index: usize) -> impl Ord + use<> {
     let record = &case.records[index];
     let duration = record.interval().map(|(start, end)| end - start);
     (
+        case.excluded[index].is_none(),
         record.has_usage(),
         signals::preference(record),
         !signals::is_engine(record),

@@ -5,6 +5,7 @@
 //! records that already stand in one another's path or share an id.
 
 use super::record::{Record, bucket};
+use super::role::Role;
 
 /// Input and output tokens, caches and reasoning included. `None` where no bucket of that side is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,15 +57,17 @@ impl Totals {
     }
 }
 
-/// Equal totals with tokens on both sides, and no bucket of cache or reasoning that contradicts.
+/// Equal totals with tokens on both sides (embeddings have no output), and no bucket of cache or reasoning that
+/// contradicts.
 pub(super) fn same(a: &Record, b: &Record) -> bool {
     let (left, right) = (Totals::of(a), Totals::of(b));
-    let told = left.input.is_some_and(|n| n > 0) && left.output.is_some_and(|n| n > 0);
+    let embeddings = a.role == Role::Embedding && b.role == Role::Embedding;
+    let told = left.input.is_some_and(|n| n > 0) && (embeddings || left.output.is_some_and(|n| n > 0));
     let agree = |index: usize| match (a.buckets[index], b.buckets[index]) {
         (Some(a), Some(b)) => a == b,
         _ => true,
     };
-    told && left == right && agree(bucket::CACHE_READ) && agree(bucket::OUTPUT_REASONING)
+    told && left.equals(right) && agree(bucket::CACHE_READ) && agree(bucket::OUTPUT_REASONING)
 }
 
 /// Whether two records that are already related can be one call: one says nothing, or they agree but for a part
@@ -88,7 +91,6 @@ pub(super) fn compatible(a: &Record, b: &Record) -> bool {
 mod tests {
     use super::*;
     use crate::settle::record::Signal;
-    use crate::settle::role::Role;
 
     fn record(uncached: Option<i64>, cached: Option<i64>, text: Option<i64>, reasoning: Option<i64>) -> Record {
         let mut record = Record::empty(Signal::Span, Role::Llm);

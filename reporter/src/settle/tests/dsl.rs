@@ -5,7 +5,7 @@ use crate::settle::role::Role;
 use crate::settle::{NoCatalogue, Settled, settle};
 
 /// A record by its short name, which is also its span id.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Built(pub(super) Record);
 
 fn id(name: &str) -> [u8; 8] {

@@ -572,3 +572,63 @@ fn tenants_never_meet() {
     ]);
     assert_eq!(settled.calls.len(), 2);
 }
+
+#[test]
+fn a_codex_log_below_the_turn_is_the_call_below_the_turn() {
+    check(
+        &[
+            span(Role::Step, "t").usage(12_000, 800).convention("codex"),
+            llm("a").under("t").usage(12_000, 800).convention("codex"),
+            log("l").under("t").at(200, 200).usage(12_000, 800).convention("codex"),
+        ],
+        &[("a", 12_000, 800)],
+        &["l duplicate_signal a", "t aggregate a"],
+    );
+}
+
+#[test]
+fn a_frameworks_run_id_does_not_contradict_a_providers_id() {
+    check(
+        &[
+            llm("o")
+                .at(100, 300)
+                .usage(700, 70)
+                .response("lc_run--019a-4bd5-ed74")
+                .scope("x", "1"),
+            llm("i")
+                .at(110, 290)
+                .trace("u")
+                .usage(700, 70)
+                .response("msg_4aebd5ed743a53cf")
+                .scope("y", "1"),
+        ],
+        &[("i", 700, 70)],
+        &["o duplicate_instrumentation i"],
+    );
+}
+
+#[test]
+fn embeddings_seen_by_two_instrumentations_are_matched() {
+    let embed = |name: &str| span(Role::Embedding, name).model("text-embedding-3-small");
+    check(
+        &[
+            embed("o").at(100, 300).usage(812, 0).scope("x", "1"),
+            embed("i").at(110, 290).trace("u").usage(812, 0).scope("y", "1"),
+        ],
+        &[("i", 812, 0)],
+        &["o duplicate_instrumentation i"],
+    );
+}
+
+#[test]
+fn one_response_id_is_one_call_across_an_agent_between() {
+    check(
+        &[
+            llm("o").usage(300, 30).response(ID),
+            agent("g").under("o"),
+            llm("i").under("g").at(110, 190).usage(310, 30).response(ID),
+        ],
+        &[("i", 310, 30)],
+        &["o wrapper_of i"],
+    );
+}

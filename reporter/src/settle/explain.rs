@@ -1,0 +1,275 @@
+//! A trace as a tree for people: what was billed, what was not, and why.
+//!
+//! Text for a terminal, pure: the rows come from `driver.rs`. Traces that the same component holds (the other half of
+//! a call that two services report) follow the one that was asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::call::{Call, Excluded, Key, Settled};
+use super::reason::Reason;
+use super::record::{Dimension, Record, Signal};
+use super::tree::Tree;
+use super::usage::Totals;
+
+/// The text for the component that holds `trace_id`: `records` are its rows, `settled` the verdict over them.
+pub fn explain(mut records: Vec<Record>, settled: &Settled, trace_id: [u8; 16]) -> String {
+    let copies = drop_copies(&mut records);
+    let verdicts = Verdicts::new(settled);
+    let tree = Tree::new(&records);
+    let mut traces: Vec<Option<[u8; 16]>> = records.iter().map(|record| record.trace_id).collect();
+    // The trace that was asked for first, then the others by id, then what has none.
+    traces.sort_by_key(|trace| (*trace != Some(trace_id), trace.is_none(), *trace));
+    traces.dedup();
+
+    let mut text = String::new();
+    for trace in traces {
+        let heading = match trace {
+            Some(id) if id == trace_id => format!("trace {}", hex::encode(id)),
+            Some(id) => format!("linked trace {}", hex::encode(id)),
+            None => "linked records without a trace".to_owned(),
+        };
+        let _ = writeln!(text, "{heading}");
+        let mut roots: Vec<usize> = (0..records.len())
+            .filter(|index| records[*index].trace_id == trace && tree.parent(*index).is_none())
+            .collect();
+        roots.sort_by_key(|index| (records[*index].start_nano, *index));
+        let printer = Printer {
+            records: &records,
+            tree: &tree,
+            verdicts: &verdicts,
+            copies: &copies,
+        };
+        printer.branch(&mut text, &roots);
+        text.push('\n');
+    }
+    summary(&mut text, settled);
+    text
+}
+
+/// Keeps one copy of each record; says how often each was delivered.
+fn drop_copies(records: &mut Vec<Record>) -> BTreeMap<FullKey, usize> {
+    let mut copies = BTreeMap::new();
+    records.sort();
+    records.retain(|record| {
+        let seen = copies.entry(full_key(record)).or_insert(0usize);
+        *seen += 1;
+        *seen == 1
+    });
+    copies
+}
+
+type FullKey = (Option<[u8; 16]>, Option<[u8; 8]>, Option<String>, Option<i64>);
+
+fn full_key(record: &Record) -> FullKey {
+    let log_time = record.start_time.filter(|_| record.signal == Signal::Log);
+    (
+        record.trace_id,
+        record.span_id,
+        record.event_key.as_deref().map(str::to_owned),
+        log_time,
+    )
+}
+
+/// What was decided about each record.
+struct Verdicts<'a> {
+    calls: BTreeMap<FullKey, &'a Call>,
+    excluded: BTreeMap<FullKey, &'a Excluded>,
+    /// Calls by the key that exclusions name.
+    billed: BTreeMap<(Option<[u8; 8]>, Option<String>), &'a Call>,
+}
+
+impl<'a> Verdicts<'a> {
+    fn new(settled: &'a Settled) -> Verdicts<'a> {
+        let own = |row: &&Excluded| row.reason != Reason::Redelivered;
+        Verdicts {
+            calls: settled.calls.iter().map(|call| (full_key(&call.record), call)).collect(),
+            excluded: settled
+                .excluded
+                .iter()
+                .filter(own)
+                .map(|row| (full_key(&row.record), row))
+                .collect(),
+            billed: settled
+                .calls
+                .iter()
+                .map(|call| (short_key(&Key::of(&call.record)), call))
+                .collect(),
+        }
+    }
+
+    fn of(&self, record: &Record) -> String {
+        let key = full_key(record);
+        if let Some(call) = self.calls.get(&key) {
+            return billed(call);
+        }
+        let Some(row) = self.excluded.get(&key) else {
+            return String::new();
+        };
+        let mut text = format!("not billed: {} [{}]", row.reason.explain(), row.reason.as_str());
+        if let Some(stands) = &row.stands {
+            let name = self
+                .billed
+                .get(&short_key(stands))
+                .and_then(|call| call.record.name.as_deref());
+            let id = stands
+                .span_id
+                .map(hex::encode)
+                .or_else(|| stands.event_key.as_deref().map(str::to_owned));
+            let _ = write!(text, ", see {} {}", name.unwrap_or("record"), id.unwrap_or_default());
+        }
+        if let Some(tokens) = tokens(&row.record) {
+            let _ = write!(text, "; it said {tokens}");
+        }
+        if let Some((input, output)) = row.gap {
+            let _ = write!(text, "; {input} in and {output} out are explained by no call");
+        }
+        text
+    }
+}
+
+fn short_key(key: &Key) -> (Option<[u8; 8]>, Option<String>) {
+    (key.span_id, key.event_key.as_deref().map(str::to_owned))
+}
+
+fn billed(call: &Call) -> String {
+    let record = &call.record;
+    let cost = match record.price.cost_usd {
+        Some(cost) => format!("{} USD", decimal(cost)),
+        None => "cost unknown".to_owned(),
+    };
+    let status = record.price.status.as_deref().unwrap_or("not priced");
+    let usage = tokens(record).unwrap_or_else(|| "no usage told".to_owned());
+    let mut text = format!("BILLED {cost} ({status}), {usage}");
+    for dimension in [Dimension::Customer, Dimension::User, Dimension::Feature] {
+        if let Some(found) = record.attributed(dimension) {
+            let _ = write!(text, ", {} {} (from {})", dimension.column(), found.value, found.source);
+        }
+    }
+    if !record.flags.is_empty() {
+        let _ = write!(text, " [{}]", record.flags.join(", "));
+    }
+    text
+}
+
+fn tokens(record: &Record) -> Option<String> {
+    let totals = Totals::of(record);
+    if totals == Totals::default() {
+        return None;
+    }
+    let side = |count: Option<i64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    Some(format!("{} in, {} out", side(totals.input), side(totals.output)))
+}
+
+/// USD at scale 12 without trailing zeros.
+fn decimal(value: i128) -> String {
+    const SCALE: u128 = 1_000_000_000_000;
+    let sign = if value < 0 { "-" } else { "" };
+    let (whole, fraction) = (value.unsigned_abs() / SCALE, value.unsigned_abs() % SCALE);
+    let fraction = format!("{fraction:012}");
+    match fraction.trim_end_matches('0') {
+        "" => format!("{sign}{whole}"),
+        fraction => format!("{sign}{whole}.{fraction}"),
+    }
+}
+
+struct Printer<'a> {
+    records: &'a [Record],
+    tree: &'a Tree,
+    verdicts: &'a Verdicts<'a>,
+    copies: &'a BTreeMap<FullKey, usize>,
+}
+
+impl Printer<'_> {
+    /// Draws `roots` and what stands below them, without recursing: depth is the sender's choice.
+    fn branch(&self, text: &mut String, roots: &[usize]) {
+        let mut stack: Vec<(usize, String, bool)> = Vec::new();
+        let push = |stack: &mut Vec<(usize, String, bool)>, indexes: &[usize], prefix: &str| {
+            for (position, index) in indexes.iter().enumerate().rev() {
+                stack.push((*index, prefix.to_owned(), position + 1 == indexes.len()));
+            }
+        };
+        push(&mut stack, roots, "");
+        while let Some((index, prefix, is_last)) = stack.pop() {
+            let (joint, rail) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let _ = writeln!(text, "{prefix}{joint}{}", self.title(index));
+            let mut children = self.tree.children(index).to_vec();
+            children.sort_by_key(|child| (self.records[*child].start_nano, *child));
+            // Beyond this the tree is wider than any screen; the order still tells the path.
+            const DEEPEST: usize = 200;
+            let inner = if prefix.len() < DEEPEST {
+                format!("{prefix}{rail}")
+            } else {
+                prefix
+            };
+            let verdict = self.verdicts.of(&self.records[index]);
+            if !verdict.is_empty() {
+                let stem = if children.is_empty() { "   " } else { "│  " };
+                let _ = writeln!(text, "{inner}{stem}{verdict}");
+            }
+            push(&mut stack, &children, &inner);
+        }
+    }
+
+    fn title(&self, index: usize) -> String {
+        let record = &self.records[index];
+        let name = record.name.as_deref().or(record.event_key.as_deref()).unwrap_or("unnamed");
+        let mut title = format!("{} {name}", record.role.as_str());
+        if record.signal == Signal::Log {
+            title.insert_str(0, "log: ");
+        }
+        let model = record.response_model.as_deref().or(record.request_model.as_deref());
+        if let Some(model) = model.filter(|model| !name.contains(model)) {
+            let _ = write!(title, " {model}");
+        }
+        if let Some(id) = record.span_id.filter(|_| record.signal == Signal::Span) {
+            let _ = write!(title, " {}", hex::encode(id));
+        }
+        if let Some(scope) = &record.scope_name {
+            let _ = write!(title, " ({scope})");
+        }
+        if record.failed() {
+            let _ = write!(title, " failed: {}", record.error_type.as_deref().unwrap_or("error"));
+        }
+        if let Some(times) = self.copies.get(&full_key(record)).filter(|times| **times > 1) {
+            let _ = write!(title, " delivered {times} times");
+        }
+        if self.tree.parent(index).is_none() && record.parent_span_id.is_some() && record.signal == Signal::Span {
+            title.push_str(" below a span that has not arrived");
+        }
+        title
+    }
+}
+
+fn summary(text: &mut String, settled: &Settled) {
+    let known: i128 = settled.calls.iter().filter_map(|call| call.record.price.cost_usd).sum();
+    let unknown = settled
+        .calls
+        .iter()
+        .filter(|call| call.record.price.cost_usd.is_none())
+        .count();
+    let _ = write!(text, "{} billed, {} USD", settled.calls.len(), decimal(known));
+    if unknown > 0 {
+        let _ = write!(text, " and {unknown} of unknown cost");
+    }
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in &settled.excluded {
+        *reasons.entry(row.reason.as_str()).or_default() += 1;
+    }
+    let reasons: Vec<String> = reasons
+        .into_iter()
+        .map(|(reason, count)| format!("{count} {reason}"))
+        .collect();
+    let _ = match reasons.is_empty() {
+        true => writeln!(text, "; nothing was left out"),
+        false => writeln!(text, "; not billed: {}", reasons.join(", ")),
+    };
+    let services: BTreeSet<&str> = settled
+        .calls
+        .iter()
+        .filter_map(|call| call.record.service_name.as_deref())
+        .collect();
+    if services.len() > 1 {
+        let _ = writeln!(text, "services: {}", services.into_iter().collect::<Vec<_>>().join(", "));
+    }
+}

@@ -1,0 +1,93 @@
+//! Prices of records whose usage settle changed, by the catalogue.
+//!
+//! Everything else keeps the price that the collector wrote: settle never moves a cost on its own.
+
+use marginlake_pricing::{Amount, Catalogue, Context, Request, Usage};
+
+use super::cumulative::Reprice;
+use super::record::{CostLine, Price, Record};
+
+/// Prices by a catalogue.
+#[derive(Clone, Copy)]
+pub struct CataloguePricer<'a> {
+    catalogue: &'a Catalogue,
+}
+
+impl<'a> CataloguePricer<'a> {
+    /// A pricer by `catalogue`.
+    pub fn new(catalogue: &'a Catalogue) -> Self {
+        CataloguePricer { catalogue }
+    }
+}
+
+impl Reprice for CataloguePricer<'_> {
+    fn reprice(&self, record: &mut Record) {
+        let known = record
+            .usage
+            .iter()
+            .flatten()
+            .filter_map(|(key, count)| Some((&**key, (*count)?)));
+        let usage: Usage = known.collect();
+        let facts = record
+            .price_context
+            .iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((&**key, value.as_deref()?)));
+        let context: Context = facts.collect();
+        let model = record.response_model.as_deref().or(record.request_model.as_deref());
+        let quote = self.catalogue.price(&Request {
+            provider: record.provider.as_deref(),
+            server_address: record.server_address.as_deref(),
+            model,
+            ..Request::new(&usage, &context, record.priced_at_nano.unwrap_or(0))
+        });
+        let scale_12 = |amount: &Amount| amount.to_scale_12();
+        record.price = Price {
+            status: Some(quote.status.as_str().into()),
+            list_cost_usd: quote.list_cost.as_ref().map(scale_12),
+            cost_usd: quote.cost.as_ref().map(scale_12),
+            cost_source: quote.cost.as_ref().map(|_| "computed".into()),
+            price_id: quote.price_id.as_deref().map(Into::into),
+            catalogue_hash: Some(self.catalogue.hash().into()),
+            cost_lines: (!quote.lines.is_empty()).then(|| quote.lines.iter().map(line).collect()),
+        };
+    }
+}
+
+fn line(line: &marginlake_pricing::Line) -> CostLine {
+    const SCALE_12: i128 = 1_000_000_000_000;
+    let million = Amount::new(1_000_000, 0);
+    CostLine {
+        unit: Some(line.usage_key.into()),
+        quantity: Some(i128::from(line.quantity.whole()) * SCALE_12),
+        rate: Some(line.rate.to_scale_12()),
+        per: Some(line.per),
+        multiplier: Some(line.multiplier.to_scale_12()),
+        // Scale 18 is scale 12 of the millionfold.
+        amount: million
+            .and_then(|million| line.amount.checked_mul(million))
+            .map(|amount| amount.to_scale_12()),
+        price_id: Some(line.price_id.as_str().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settle::record::Signal;
+    use crate::settle::role::Role;
+
+    #[test]
+    fn a_changed_record_is_priced_exactly_at_its_moment() {
+        let mut record = Record::empty(Signal::Span, Role::Llm);
+        record.provider = Some("openai".into());
+        record.request_model = Some("gpt-4.1".into());
+        record.priced_at_nano = Some(1_794_830_400_000_000_000);
+        record.usage = Some(vec![("input_tokens".into(), Some(250)), ("output_tokens".into(), Some(40))]);
+        CataloguePricer::new(Catalogue::embedded()).reprice(&mut record);
+        // 250 x 2 + 40 x 8 USD per million.
+        assert_eq!(record.price.cost_usd, Some(820_000_000));
+        let lines = record.price.cost_lines.unwrap();
+        assert_eq!(lines.iter().filter_map(|line| line.amount).sum::<i128>(), 820_000_000_000_000);
+    }
+}

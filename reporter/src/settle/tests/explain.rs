@@ -1,0 +1,48 @@
+//! The explanation reads as a tree with every verdict in it.
+
+use super::dsl::*;
+use crate::settle::explain::explain;
+use crate::settle::record::Dimension;
+use crate::settle::{NoCatalogue, settle};
+
+fn text(built: &[Built]) -> String {
+    let records: Vec<_> = built.iter().map(|one| one.0.clone()).collect();
+    let trace = records[0].trace_id.unwrap();
+    explain(records.clone(), &settle(records, &NoCatalogue), trace)
+}
+
+#[test]
+fn an_agent_above_a_wrapped_call_reads_clearly() {
+    let inner = llm("i").under("o").at(150, 250).usage(900, 100).scope("openai", "1");
+    let text = text(&[
+        agent("g").usage(1000, 100).has(Dimension::Customer, "acme", "customer.id"),
+        llm("o").under("g").at(120, 260).usage(900, 100).scope("langchain", "1"),
+        inner.clone(),
+        inner,
+        llm("f").under("g").at(110, 115).failed(),
+    ]);
+    let expected = "\
+trace 74000000000000000000000000000000
+└─ agent g 6700000000000000 (scope)
+   │  not billed: repeats the usage of the calls below it [aggregate], see i 6900000000000000; it said 1000 in, 100 out; 100 in and 0 out are explained by no call
+   ├─ llm f gpt-4.1 6600000000000000 (scope) failed: error
+   │     not billed: failed without usage, so nothing was charged [failed_no_usage]
+   └─ llm o gpt-4.1 6f00000000000000 (langchain)
+      │  not billed: reports the same call once more on its path [wrapper_of], see i 6900000000000000; it said 900 in, 100 out
+      └─ llm i gpt-4.1 6900000000000000 (openai) delivered 2 times
+            BILLED 10 USD (priced), 900 in, 100 out, customer_id acme (from ancestor:customer.id) [leaf]
+
+1 billed, 10 USD; not billed: 1 aggregate, 1 failed_no_usage, 1 redelivered, 1 wrapper_of
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_linked_trace_is_shown_too() {
+    let text = text(&[
+        llm("o").at(100, 300).usage(10_455, 96).scope("oi.langchain", "1"),
+        llm("i").at(120, 290).trace("u").usage(10_455, 96).scope("oi.openai", "1"),
+    ]);
+    assert!(text.contains("linked trace 75"), "{text}");
+    assert!(text.contains("a second instrumentation's record of the same call"), "{text}");
+}
