@@ -22,10 +22,10 @@ pub(super) struct Published<'a> {
 }
 
 impl<'a> Published<'a> {
-    pub(super) fn new(lake: &'a Lake, whole: Option<Window>, window: Window) -> Published<'a> {
+    pub(super) fn new(lake: &'a Lake, whole: bool, window: Window) -> Published<'a> {
         Published {
             lake,
-            whole: whole.is_some(),
+            whole,
             window,
             versions: BTreeMap::new(),
         }
