@@ -102,7 +102,7 @@ fn tile(page: &mut String, name: &str, value: &str, note: &str) {
 }
 
 fn trust(page: &mut String, model: &ReportModel) {
-    page.push_str("<h2>Can it be trusted</h2>\n<p>What is not known is in no figure above, and has a row of its own below.</p>\n<div class=\"card scroll\"><table>");
+    page.push_str("<h2>Can it be trusted</h2>\n<p>What is not known is in no figure above, and has a row of its own below.</p>\n<div class=\"card scroll\"><table class=\"stack\">");
     page.push_str(
         "<thead><tr><th>Covered</th><th>What</th><th class=\"n\">Missing</th><th>What to do</th></tr></thead><tbody>\n",
     );
@@ -121,7 +121,7 @@ fn trust(page: &mut String, model: &ReportModel) {
         };
         let _ = writeln!(
             page,
-            "<tr><td class=\"n\" style=\"text-align:left\"><span class=\"meter{low}\" aria-hidden=\"true\"><i style=\"width:{filled}%\"></i></span>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            "<tr><td class=\"n\" style=\"text-align:left\"><span class=\"meter{low}\" aria-hidden=\"true\"><i style=\"width:{filled}%\"></i></span>{}</td><td>{}</td><td class=\"n\" data-label=\"missing\">{}</td><td class=\"wide\">{}</td></tr>",
             share_text(share.percent(), share.is_complete()),
             escape(share.title),
             if share.is_complete() {
@@ -184,13 +184,13 @@ fn losing(page: &mut String, model: &ReportModel) {
         page.push_str("<p>No customer and no feature costs more than it earns.</p>\n");
         return;
     }
-    page.push_str("<p>The largest losses of these days and what would end them.</p>\n<div class=\"card scroll\"><table><thead><tr><th></th><th>Key</th><th class=\"n\">Lost</th><th class=\"n\">A month</th><th>Why</th><th>What to do</th></tr></thead><tbody>\n");
+    page.push_str("<p>The largest losses of these days and what would end them.</p>\n<div class=\"card scroll\"><table class=\"stack\"><thead><tr><th></th><th>Key</th><th class=\"n\">Lost</th><th class=\"n\">A month</th><th>Why</th><th>What to do</th></tr></thead><tbody>\n");
     for loss in &model.losses {
         let money = |amount| money(amount, &model.currency);
         let own = if loss.key.starts_with('(') { " class=\"own\"" } else { "" };
         let _ = writeln!(
             page,
-            "<tr{own}><td>{}</td><td class=\"key\">{}</td><td class=\"n bad\">{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr{own}><td>{}</td><td class=\"key\">{}</td><td class=\"n bad\" data-label=\"lost\">{}</td><td class=\"n\" data-label=\"a month\">{}</td><td class=\"wide\">{}</td><td class=\"wide\">{}</td></tr>",
             loss.dimension,
             escape(&loss.key),
             money(loss.lost),
