@@ -32,27 +32,9 @@ pub(super) fn html(model: &ReportModel) -> String {
     changed(&mut page, model);
     losing(&mut page, model);
     daily(&mut page, model);
-    dimension(
-        &mut page,
-        model,
-        "customer",
-        "Revenue is known by customer; cost follows the customer id of each call.",
-        &model.by_customer,
-    );
-    dimension(
-        &mut page,
-        model,
-        "feature",
-        "Where a revenue line names no feature, it is allocated by the customer's share of cost in the month.",
-        &model.by_feature,
-    );
-    dimension(
-        &mut page,
-        model,
-        "model",
-        "Revenue by model is always an allocation, by the customer's share of cost in the month: read it as who pays for this cost.",
-        &model.by_model,
-    );
+    for (name, lines) in model.dimensions() {
+        dimension(&mut page, model, name, explanation(name), lines);
+    }
     units(&mut page, model);
     appendix(&mut page, model);
     page + "</main></body></html>\n"
@@ -231,6 +213,18 @@ fn daily(page: &mut String, model: &ReportModel) {
     page.push_str("</tbody></table></div></details></div>\n");
 }
 
+fn explanation(dimension: &str) -> &'static str {
+    match dimension {
+        "customer" => "Revenue is known by customer; cost follows the customer id of each call.",
+        "feature" => "Where a revenue line names no feature, it is allocated by the customer's share of cost in the month.",
+        "model" => {
+            "Revenue by model is always an allocation, by the customer's share of cost in the month: read it as who pays for this cost."
+        }
+        "user" => "Where a revenue line names no user, it is allocated by the customer's share of cost in the month.",
+        _ => "Revenue is an allocation, by the customer's share of cost in the month.",
+    }
+}
+
 fn dimension(page: &mut String, model: &ReportModel, name: &str, explanation: &str, lines: &[MarginLine]) {
     let _ = writeln!(page, "<h2>By {name}</h2>\n<p>{explanation}</p>\n<div class=\"card charts\">");
     let ours = |line: &&MarginLine| line.currency == model.currency && line.figures.cost_status != CostStatus::Unknown;
@@ -342,40 +336,49 @@ fn units(page: &mut String, model: &ReportModel) {
         &shown(per(total.model_cost, total.input_tokens + total.output_tokens, 1_000_000)),
         "input and output, as reported",
     );
-    let customers = model
-        .by_customer
-        .iter()
-        .filter(|line| !line.key.starts_with('(') && line.figures.calls > 0)
-        .count() as i64;
-    tile(page, "Customers with usage", &count(customers), "in these days");
-    let of_customers: Amount = model
-        .by_customer
-        .iter()
-        .filter(|line| !line.key.starts_with('('))
-        .map(|line| line.figures.cogs())
-        .sum();
-    tile(
-        page,
-        "Cost a customer",
-        &shown(per(of_customers, customers, 1)),
-        "average of those with usage",
-    );
-    let mut costs: Vec<Amount> = model
-        .by_customer
-        .iter()
-        .filter(|line| !line.key.starts_with('('))
-        .map(|line| line.figures.cogs())
-        .collect();
-    costs.sort();
-    let tenth = costs.len().div_ceil(10);
-    let top: Amount = costs.iter().rev().take(tenth).copied().sum();
-    tile(
-        page,
-        "Share of the top 10 %",
-        &percent_text(super::margin::percent(top, of_customers)),
-        "of the customers' cost",
-    );
     page.push_str("</div>\n");
+    if model.units.is_empty() {
+        return;
+    }
+    page.push_str("<div class=\"card scroll\"><table><caption>Cost of goods sold of one unit over these days. Half of the units cost at most p50; top 10 % is the share of all cost that the dearest tenth makes.</caption><thead><tr><th>Unit</th>");
+    for heading in [
+        "Units",
+        "Mean",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "Top 1 %",
+        "Top 10 %",
+        "Losing",
+        "Lost",
+        "Unpriced calls",
+    ] {
+        let _ = write!(page, "<th class=\"n\">{heading}</th>");
+    }
+    page.push_str("</tr></thead><tbody>");
+    for unit in &model.units {
+        let money = |amount| money(amount, &model.currency);
+        let cells = [
+            count(unit.units as i64),
+            money(unit.mean),
+            money(unit.p50),
+            money(unit.p90),
+            money(unit.p95),
+            money(unit.p99),
+            percent_text(Some(unit.top_1_pct)),
+            percent_text(Some(unit.top_10_pct)),
+            count(unit.below_zero as i64),
+            money(unit.lost),
+            count(unit.units_with_unpriced_calls as i64),
+        ];
+        let _ = write!(page, "<tr><td class=\"key\">{}</td>", unit.unit);
+        for cell in cells {
+            let _ = write!(page, "<td class=\"n\">{}</td>", escape(&cell));
+        }
+        page.push_str("</tr>");
+    }
+    page.push_str("</tbody></table></div>\n");
 }
 
 fn appendix(page: &mut String, model: &ReportModel) {

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
+use marginlake_lake::schema::revenue_by_key;
 use marginlake_lake::{Lake, Table};
 
 pub use error::ReportError;
@@ -32,7 +33,7 @@ use crate::revenue::tables::{DailyBatches, lines_batches};
 use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Loaded, RevenueInputs, load};
 use crate::session::empty_session;
-use lake_tables::Published;
+use lake_tables::{Replaces, TableRows};
 
 /// What a run made.
 #[derive(Debug, Clone)]
@@ -91,21 +92,32 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     } = &computed;
 
     // From here on things are written.
-    let mut published = Published::new(lake, options.is_whole(), *window);
-    published.read_version("calls", calls.version());
-    published
-        .replace_all(Table::RevenueLines, &lines_batches(&loaded.lines, policy)?)
-        .await?;
-    published.replace_all(Table::RevenueDaily, daily).await?;
-    published
-        .replace_days("revenue_by_key", &marginlake_lake::schema::revenue_by_key(), by_key)
-        .await?;
+    let of_days = if options.is_whole() {
+        Replaces::All
+    } else {
+        Replaces::Days(*window)
+    };
+    let lines = lines_batches(&loaded.lines, policy)?;
+    let fixed = |table: Table, rows| TableRows {
+        name: table.name(),
+        schema: table.schema(),
+        partitions: table.partition_columns(),
+        rows,
+        replaces: Replaces::All,
+    };
+    let mut tables = vec![fixed(Table::RevenueLines, &lines), fixed(Table::RevenueDaily, daily)];
+    tables.push(TableRows::by_day("revenue_by_key", revenue_by_key(), by_key, of_days));
     for (mart, sheet) in MARGIN_MARTS.iter().zip(sheets) {
-        published
-            .replace_days(mart.name, &mart.schema(), std::slice::from_ref(&sheet.rows))
-            .await?;
+        tables.push(TableRows::by_day(
+            mart.name,
+            mart.schema(),
+            std::slice::from_ref(&sheet.rows),
+            of_days,
+        ));
     }
-    let row = manifest::Manifest::new(options, *window, loaded, model, published.versions());
+    let mut versions = lake_tables::write(lake, tables).await?;
+    versions.insert(Table::Calls.name().to_owned(), calls.version());
+    let row = manifest::Manifest::new(options, *window, loaded, model, &versions);
     if let Some(out) = &options.out {
         output::publish(out, &options.formats, model, sheets)?;
     }

@@ -133,10 +133,11 @@ impl TextFile {
             } else {
                 "the line is torn or badly quoted"
             };
-            let first_missing = header.names().get(record.len()).map(|name| header.written(name));
+            let names = header.names();
+            let missing = names.get(record.len()).or(names.last()).map(|name| header.written(name));
             let reason = format!("{torn}: {} fields where the header has {}", record.len(), header.width());
             on_refusal(Refusal {
-                column: first_missing,
+                column: missing,
                 ..at(line, reason)
             });
         }

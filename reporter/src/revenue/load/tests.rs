@@ -171,7 +171,7 @@ fn a_refusal_names_file_line_column_and_value() {
         ),
         (
             "acme,1,USD,2026-01-01,2026-02-01,x",
-            "revenue.csv:3: the line is torn or badly quoted: 6 fields where the header has 5",
+            "revenue.csv:3: column period_end: the line is torn or badly quoted: 6 fields where the header has 5",
         ),
     ] {
         let error = load_text(&format!("{GENERIC}\n{good}{row}\nlast,1,USD,2026-01-01,2026-02-01\n")).unwrap_err();
