@@ -11,18 +11,38 @@ pub enum Dimension {
     Feature,
     /// What answers.
     Model,
+    /// Who asks.
+    User,
+    /// In which exchange.
+    Conversation,
+    /// For which piece of work.
+    Task,
+    /// Which agent works.
+    Agent,
 }
 
 impl Dimension {
-    /// All dimensions.
-    pub const ALL: [Dimension; 3] = [Dimension::Customer, Dimension::Feature, Dimension::Model];
+    /// All dimensions, in the order of the outputs.
+    pub const ALL: [Dimension; 7] = [
+        Dimension::Customer,
+        Dimension::Feature,
+        Dimension::Model,
+        Dimension::User,
+        Dimension::Conversation,
+        Dimension::Task,
+        Dimension::Agent,
+    ];
 
-    /// The name in `revenue_by_key.dimension`.
+    /// The name in `revenue_by_key.dimension`; its mart is `margin_by_<name>`.
     pub fn name(self) -> &'static str {
         match self {
             Dimension::Customer => "customer",
             Dimension::Feature => "feature",
             Dimension::Model => "model",
+            Dimension::User => "user",
+            Dimension::Conversation => "conversation",
+            Dimension::Task => "task",
+            Dimension::Agent => "agent",
         }
     }
 
@@ -32,6 +52,10 @@ impl Dimension {
             Dimension::Customer => "customer_id",
             Dimension::Feature => "feature",
             Dimension::Model => "model",
+            Dimension::User => "user_id",
+            Dimension::Conversation => "conversation_id",
+            Dimension::Task => "task_id",
+            Dimension::Agent => "agent_name",
         }
     }
 
@@ -40,7 +64,8 @@ impl Dimension {
         match self {
             Dimension::Customer => earner.customer_id.as_deref(),
             Dimension::Feature => earner.feature.as_deref(),
-            Dimension::Model => None,
+            Dimension::User => earner.user_id.as_deref(),
+            Dimension::Model | Dimension::Conversation | Dimension::Task | Dimension::Agent => None,
         }
     }
 }

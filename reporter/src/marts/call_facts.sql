@@ -9,6 +9,10 @@ SELECT
     CASE WHEN no_rate THEN '(no rate)' ELSE coalesce(nullif(feature, ''), '(unattributed)') END AS feature,
     CASE WHEN no_rate THEN '(no rate)'
          ELSE coalesce(nullif(response_model, ''), nullif(request_model, ''), '(unattributed)') END AS model,
+    CASE WHEN no_rate THEN '(no rate)' ELSE coalesce(nullif(user_id, ''), '(unattributed)') END AS user_id,
+    CASE WHEN no_rate THEN '(no rate)' ELSE coalesce(nullif(conversation_id, ''), '(unattributed)') END AS conversation_id,
+    CASE WHEN no_rate THEN '(no rate)' ELSE coalesce(nullif(task_id, ''), '(unattributed)') END AS task_id,
+    CASE WHEN no_rate THEN '(no rate)' ELSE coalesce(nullif(agent_name, ''), '(unattributed)') END AS agent_name,
     currency,
     CASE WHEN cost_class = 'model' THEN cost END AS model_cost,
     CASE WHEN cost_class = 'other_cogs' THEN cost END AS other_cogs,

@@ -123,8 +123,8 @@ pub async fn cost_shares(session: &SessionContext, dimension: Dimension, window:
     let key = match dimension {
         // A customer is never allocated to.
         Dimension::Customer => return Ok(CostShares::default()),
-        Dimension::Feature => "nullif(feature, '')",
-        Dimension::Model => "coalesce(nullif(response_model, ''), nullif(request_model, ''))",
+        Dimension::Model => "coalesce(nullif(response_model, ''), nullif(request_model, ''))".to_owned(),
+        _ => format!("nullif({}, '')", dimension.key_column()),
     };
     let months = window.months();
     let sql = format!(

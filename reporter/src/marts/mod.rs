@@ -30,7 +30,7 @@ pub struct Mart {
 }
 
 /// All margin marts. A new one is a file beside these and an entry here.
-pub const MARGIN_MARTS: [Mart; 4] = [
+pub const MARGIN_MARTS: [Mart; 8] = [
     Mart {
         name: "margin_by_customer",
         keys: &["customer_id"],
@@ -45,6 +45,26 @@ pub const MARGIN_MARTS: [Mart; 4] = [
         name: "margin_by_model",
         keys: &["model"],
         sql: include_str!("margin_by_model.sql"),
+    },
+    Mart {
+        name: "margin_by_user",
+        keys: &["user_id"],
+        sql: include_str!("margin_by_user.sql"),
+    },
+    Mart {
+        name: "margin_by_conversation",
+        keys: &["conversation_id"],
+        sql: include_str!("margin_by_conversation.sql"),
+    },
+    Mart {
+        name: "margin_by_task",
+        keys: &["task_id"],
+        sql: include_str!("margin_by_task.sql"),
+    },
+    Mart {
+        name: "margin_by_agent",
+        keys: &["agent_name"],
+        sql: include_str!("margin_by_agent.sql"),
     },
     Mart {
         name: "margin_daily",

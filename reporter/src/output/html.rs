@@ -32,27 +32,9 @@ pub(super) fn html(model: &ReportModel) -> String {
     changed(&mut page, model);
     losing(&mut page, model);
     daily(&mut page, model);
-    dimension(
-        &mut page,
-        model,
-        "customer",
-        "Revenue is known by customer; cost follows the customer id of each call.",
-        &model.by_customer,
-    );
-    dimension(
-        &mut page,
-        model,
-        "feature",
-        "Where a revenue line names no feature, it is allocated by the customer's share of cost in the month.",
-        &model.by_feature,
-    );
-    dimension(
-        &mut page,
-        model,
-        "model",
-        "Revenue by model is always an allocation, by the customer's share of cost in the month: read it as who pays for this cost.",
-        &model.by_model,
-    );
+    for (name, lines) in model.dimensions() {
+        dimension(&mut page, model, name, explanation(name), lines);
+    }
     units(&mut page, model);
     appendix(&mut page, model);
     page + "</main></body></html>\n"
@@ -102,7 +84,7 @@ fn tile(page: &mut String, name: &str, value: &str, note: &str) {
 }
 
 fn trust(page: &mut String, model: &ReportModel) {
-    page.push_str("<h2>Can it be trusted</h2>\n<p>What is not known is in no figure above, and has a row of its own below.</p>\n<div class=\"card scroll\"><table>");
+    page.push_str("<h2>Can it be trusted</h2>\n<p>What is not known is in no figure above, and has a row of its own below.</p>\n<div class=\"card scroll\"><table class=\"stack\">");
     page.push_str(
         "<thead><tr><th>Covered</th><th>What</th><th class=\"n\">Missing</th><th>What to do</th></tr></thead><tbody>\n",
     );
@@ -121,7 +103,7 @@ fn trust(page: &mut String, model: &ReportModel) {
         };
         let _ = writeln!(
             page,
-            "<tr><td class=\"n\" style=\"text-align:left\"><span class=\"meter{low}\" aria-hidden=\"true\"><i style=\"width:{filled}%\"></i></span>{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td></tr>",
+            "<tr><td class=\"n\" style=\"text-align:left\"><span class=\"meter{low}\" aria-hidden=\"true\"><i style=\"width:{filled}%\"></i></span>{}</td><td>{}</td><td class=\"n\" data-label=\"missing\">{}</td><td class=\"wide\">{}</td></tr>",
             share_text(share.percent(), share.is_complete()),
             escape(share.title),
             if share.is_complete() {
@@ -184,13 +166,13 @@ fn losing(page: &mut String, model: &ReportModel) {
         page.push_str("<p>No customer and no feature costs more than it earns.</p>\n");
         return;
     }
-    page.push_str("<p>The largest losses of these days and what would end them.</p>\n<div class=\"card scroll\"><table><thead><tr><th></th><th>Key</th><th class=\"n\">Lost</th><th class=\"n\">A month</th><th>Why</th><th>What to do</th></tr></thead><tbody>\n");
+    page.push_str("<p>The largest losses of these days and what would end them.</p>\n<div class=\"card scroll\"><table class=\"stack\"><thead><tr><th></th><th>Key</th><th class=\"n\">Lost</th><th class=\"n\">A month</th><th>Why</th><th>What to do</th></tr></thead><tbody>\n");
     for loss in &model.losses {
         let money = |amount| money(amount, &model.currency);
         let own = if loss.key.starts_with('(') { " class=\"own\"" } else { "" };
         let _ = writeln!(
             page,
-            "<tr{own}><td>{}</td><td class=\"key\">{}</td><td class=\"n bad\">{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>",
+            "<tr{own}><td>{}</td><td class=\"key\">{}</td><td class=\"n bad\" data-label=\"lost\">{}</td><td class=\"n\" data-label=\"a month\">{}</td><td class=\"wide\">{}</td><td class=\"wide\">{}</td></tr>",
             loss.dimension,
             escape(&loss.key),
             money(loss.lost),
@@ -229,6 +211,18 @@ fn daily(page: &mut String, model: &ReportModel) {
         );
     }
     page.push_str("</tbody></table></div></details></div>\n");
+}
+
+fn explanation(dimension: &str) -> &'static str {
+    match dimension {
+        "customer" => "Revenue is known by customer; cost follows the customer id of each call.",
+        "feature" => "Where a revenue line names no feature, it is allocated by the customer's share of cost in the month.",
+        "model" => {
+            "Revenue by model is always an allocation, by the customer's share of cost in the month: read it as who pays for this cost."
+        }
+        "user" => "Where a revenue line names no user, it is allocated by the customer's share of cost in the month.",
+        _ => "Revenue is an allocation, by the customer's share of cost in the month.",
+    }
 }
 
 fn dimension(page: &mut String, model: &ReportModel, name: &str, explanation: &str, lines: &[MarginLine]) {
@@ -342,40 +336,49 @@ fn units(page: &mut String, model: &ReportModel) {
         &shown(per(total.model_cost, total.input_tokens + total.output_tokens, 1_000_000)),
         "input and output, as reported",
     );
-    let customers = model
-        .by_customer
-        .iter()
-        .filter(|line| !line.key.starts_with('(') && line.figures.calls > 0)
-        .count() as i64;
-    tile(page, "Customers with usage", &count(customers), "in these days");
-    let of_customers: Amount = model
-        .by_customer
-        .iter()
-        .filter(|line| !line.key.starts_with('('))
-        .map(|line| line.figures.cogs())
-        .sum();
-    tile(
-        page,
-        "Cost a customer",
-        &shown(per(of_customers, customers, 1)),
-        "average of those with usage",
-    );
-    let mut costs: Vec<Amount> = model
-        .by_customer
-        .iter()
-        .filter(|line| !line.key.starts_with('('))
-        .map(|line| line.figures.cogs())
-        .collect();
-    costs.sort();
-    let tenth = costs.len().div_ceil(10);
-    let top: Amount = costs.iter().rev().take(tenth).copied().sum();
-    tile(
-        page,
-        "Share of the top 10 %",
-        &percent_text(super::margin::percent(top, of_customers)),
-        "of the customers' cost",
-    );
     page.push_str("</div>\n");
+    if model.units.is_empty() {
+        return;
+    }
+    page.push_str("<div class=\"card scroll\"><table><caption>Cost of goods sold of one unit over these days. Half of the units cost at most p50; top 10 % is the share of all cost that the dearest tenth makes.</caption><thead><tr><th>Unit</th>");
+    for heading in [
+        "Units",
+        "Mean",
+        "p50",
+        "p90",
+        "p95",
+        "p99",
+        "Top 1 %",
+        "Top 10 %",
+        "Losing",
+        "Lost",
+        "Unpriced calls",
+    ] {
+        let _ = write!(page, "<th class=\"n\">{heading}</th>");
+    }
+    page.push_str("</tr></thead><tbody>");
+    for unit in &model.units {
+        let money = |amount| money(amount, &model.currency);
+        let cells = [
+            count(unit.units as i64),
+            money(unit.mean),
+            money(unit.p50),
+            money(unit.p90),
+            money(unit.p95),
+            money(unit.p99),
+            percent_text(Some(unit.top_1_pct)),
+            percent_text(Some(unit.top_10_pct)),
+            count(unit.below_zero as i64),
+            money(unit.lost),
+            count(unit.units_with_unpriced_calls as i64),
+        ];
+        let _ = write!(page, "<tr><td class=\"key\">{}</td>", unit.unit);
+        for cell in cells {
+            let _ = write!(page, "<td class=\"n\">{}</td>", escape(&cell));
+        }
+        page.push_str("</tr>");
+    }
+    page.push_str("</tbody></table></div>\n");
 }
 
 fn appendix(page: &mut String, model: &ReportModel) {

@@ -144,7 +144,7 @@ fn lever(
 ) -> String {
     let break_even = format!("earn {} more a month to break even", money(lost_per_month));
     let needed = percent(-figures.gross_margin(), figures.cogs());
-    let Some(((model, share), needed)) = mostly.zip(needed).map(|(mostly, needed)| (mostly, needed)) else {
+    let Some(((model, share), needed)) = mostly.zip(needed) else {
         return break_even;
     };
     if needed > *share {

@@ -69,6 +69,13 @@ pub struct MarginLine {
     pub figures: MarginFigures,
 }
 
+impl MarginLine {
+    /// True for a key that calls name, false for rows in brackets and for keys that only revenue names.
+    pub fn is_used(&self) -> bool {
+        !self.key.starts_with('(') && self.figures.cost_status != CostStatus::NoUsage
+    }
+}
+
 /// Writes the exact decimal text.
 pub(super) fn exact<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)

@@ -47,11 +47,7 @@ pub(super) fn markdown(model: &ReportModel) -> String {
             );
         }
     }
-    for (title, lines) in [
-        ("customer", &model.by_customer),
-        ("feature", &model.by_feature),
-        ("model", &model.by_model),
-    ] {
+    for (title, lines) in model.dimensions() {
         table(&mut text, title, lines);
     }
     text

@@ -14,6 +14,7 @@ mod model;
 mod publish;
 mod svg;
 mod terminal;
+mod unit_cost;
 
 use arrow::array::RecordBatch;
 
@@ -25,6 +26,7 @@ pub use model::ReportModel;
 pub(crate) use publish::check_ours;
 pub use publish::publish;
 pub use terminal::{TerminalStyle, terminal};
+pub use unit_cost::UnitCost;
 
 /// The rows of one mart.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use super::change::Change;
 use super::coverage::Coverage;
 use super::loss::{Loss, losses};
 use super::margin::{MarginFigures, MarginLine, lines, visit};
+use super::unit_cost::UnitCost;
 use super::{Sheet, display};
 use crate::allocate::Dimension;
 use crate::marts::{Window, usage_days};
@@ -44,6 +45,16 @@ pub struct ReportModel {
     pub by_feature: Vec<MarginLine>,
     /// By model.
     pub by_model: Vec<MarginLine>,
+    /// By user; like the next three empty where no call names one.
+    pub by_user: Vec<MarginLine>,
+    /// By conversation.
+    pub by_conversation: Vec<MarginLine>,
+    /// By task.
+    pub by_task: Vec<MarginLine>,
+    /// By agent.
+    pub by_agent: Vec<MarginLine>,
+    /// What a unit costs.
+    pub units: Vec<UnitCost>,
     /// By day, in the report's currency.
     pub by_day: Vec<(String, MarginFigures)>,
     /// How the revenue files were read.
@@ -63,6 +74,14 @@ impl ReportModel {
         let by = |dimension: Dimension| {
             sheet(&format!("margin_by_{}", dimension.name())).map_or(Vec::new(), |rows| lines(rows, dimension.key_column()))
         };
+        // A dimension that no call names says nothing.
+        let named = |dimension: Dimension| {
+            Some(by(dimension))
+                .filter(|lines| lines.iter().any(MarginLine::is_used))
+                .unwrap_or_default()
+        };
+        let (by_user, by_conversation) = (named(Dimension::User), named(Dimension::Conversation));
+        let (by_task, by_agent) = (named(Dimension::Task), named(Dimension::Agent));
         let (by_customer, by_feature, by_model) = (by(Dimension::Customer), by(Dimension::Feature), by(Dimension::Model));
         let currency = options.currency.to_string();
 
@@ -86,6 +105,16 @@ impl ReportModel {
             (Dimension::Customer, by_customer.as_slice()),
             (Dimension::Feature, by_feature.as_slice()),
         ];
+        let per = [
+            ("customer", &by_customer),
+            ("user", &by_user),
+            ("conversation", &by_conversation),
+            ("task", &by_task),
+        ];
+        let units = per
+            .into_iter()
+            .filter_map(|(unit, lines)| UnitCost::of(unit, lines, &currency))
+            .collect();
         Ok(ReportModel {
             from: day_text(window.from),
             to: day_text(window.to),
@@ -100,10 +129,32 @@ impl ReportModel {
             revenue_files: load.to_string().lines().map(str::to_owned).collect(),
             total,
             currency,
+            units,
             by_customer,
             by_feature,
             by_model,
+            by_user,
+            by_conversation,
+            by_task,
+            by_agent,
         })
+    }
+
+    /// The dimensions that have anything to say, by name.
+    pub fn dimensions(&self) -> Vec<(&'static str, &[MarginLine])> {
+        let all = [
+            ("customer", &self.by_customer),
+            ("feature", &self.by_feature),
+            ("model", &self.by_model),
+            ("user", &self.by_user),
+            ("conversation", &self.by_conversation),
+            ("task", &self.by_task),
+            ("agent", &self.by_agent),
+        ];
+        all.into_iter()
+            .filter(|(_, lines)| !lines.is_empty())
+            .map(|(name, lines)| (name, lines.as_slice()))
+            .collect()
     }
 
     /// Exact totals, as `run_manifest` keeps them.

@@ -88,11 +88,7 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
         }
         line(&table.to_string());
     }
-    for (title, lines) in [
-        ("customer", &model.by_customer),
-        ("feature", &model.by_feature),
-        ("model", &model.by_model),
-    ] {
+    for (title, lines) in model.dimensions() {
         line("");
         line(&bold(&format!("By {title}")));
         line(&margin_table(title, lines, style).to_string());

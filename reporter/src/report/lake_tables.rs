@@ -1,67 +1,64 @@
-//! Writing a run's tables, and remembering which version each one got.
+//! Writing a run's tables side by side, and remembering which version each one got.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
 use marginlake_lake::schema::DATE;
-use marginlake_lake::{Lake, LakeError, Table};
+use marginlake_lake::{Lake, LakeError};
 
 use crate::marts::Window;
 use crate::revenue::time::date_of;
 
-/// The tables of one run.
-#[derive(Debug)]
-pub(super) struct Published<'a> {
-    lake: &'a Lake,
-    /// True if the run is about every day, so that a day it does not name has nothing.
-    whole: bool,
-    window: Window,
-    versions: BTreeMap<String, i64>,
+/// Tables written at the same time: mostly they wait for the disk.
+const SIDE_BY_SIDE: usize = 4;
+
+/// What of a table a run replaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Replaces {
+    /// Everything: the table holds what the last run was given.
+    All,
+    /// The days of the report: each day is as the last run that reported it saw it.
+    Days(Window),
 }
 
-impl<'a> Published<'a> {
-    pub(super) fn new(lake: &'a Lake, whole: Option<Window>, window: Window) -> Published<'a> {
-        Published {
-            lake,
-            whole: whole.is_some(),
-            window,
-            versions: BTreeMap::new(),
+/// New rows for one table.
+#[derive(Debug)]
+pub(super) struct TableRows<'a> {
+    pub(super) name: &'static str,
+    pub(super) schema: SchemaRef,
+    pub(super) partitions: &'static [&'static str],
+    pub(super) rows: &'a [RecordBatch],
+    pub(super) replaces: Replaces,
+}
+
+impl<'a> TableRows<'a> {
+    /// Rows of a table by day.
+    pub(super) fn by_day(name: &'static str, schema: SchemaRef, rows: &'a [RecordBatch], replaces: Replaces) -> TableRows<'a> {
+        TableRows {
+            name,
+            schema,
+            partitions: &[DATE],
+            rows,
+            replaces,
         }
     }
+}
 
-    pub(super) fn versions(&self) -> &BTreeMap<String, i64> {
-        &self.versions
-    }
-
-    pub(super) fn read_version(&mut self, table: &str, version: i64) {
-        self.versions.insert(table.to_owned(), version);
-    }
-
-    /// Revenue tables hold what the last run was given.
-    pub(super) async fn replace_all(&mut self, table: Table, batches: &[RecordBatch]) -> Result<(), LakeError> {
-        let mut handle = self.lake.ensure(table).await?;
-        handle.replace_all(batches, &[]).await?;
-        self.read_version(table.name(), handle.version());
-        Ok(())
-    }
-
-    /// Marts hold each day as the last run that reported it saw it.
-    pub(super) async fn replace_days(
-        &mut self,
-        name: &str,
-        schema: &SchemaRef,
-        batches: &[RecordBatch],
-    ) -> Result<(), LakeError> {
-        let mut handle = self.lake.ensure_named(name, schema, &[DATE]).await?;
-        if self.whole {
-            handle.replace_all(batches, &[]).await?;
-        } else {
-            let dates: BTreeSet<NaiveDate> = (self.window.from..=self.window.to).map(date_of).collect();
-            handle.replace_dates(&dates, batches, &[]).await?;
+/// Writes all tables and returns the version that each one got.
+pub(super) async fn write(lake: &Lake, tables: Vec<TableRows<'_>>) -> Result<BTreeMap<String, i64>, LakeError> {
+    let writes = tables.into_iter().map(|table| async move {
+        let mut handle = lake.ensure_named(table.name, &table.schema, table.partitions).await?;
+        match table.replaces {
+            Replaces::All => handle.replace_all(table.rows, &[]).await?,
+            Replaces::Days(window) => {
+                let dates: BTreeSet<NaiveDate> = (window.from..=window.to).map(date_of).collect();
+                handle.replace_dates(&dates, table.rows, &[]).await?;
+            }
         }
-        self.read_version(name, handle.version());
-        Ok(())
-    }
+        Ok((table.name.to_owned(), handle.version()))
+    });
+    stream::iter(writes).buffer_unordered(SIDE_BY_SIDE).try_collect().await
 }

@@ -15,7 +15,9 @@ mod tests;
 
 use std::path::PathBuf;
 
+use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
+use marginlake_lake::schema::revenue_by_key;
 use marginlake_lake::{Lake, Table};
 
 pub use error::ReportError;
@@ -31,7 +33,7 @@ use crate::revenue::tables::{DailyBatches, lines_batches};
 use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Loaded, RevenueInputs, load};
 use crate::session::empty_session;
-use lake_tables::Published;
+use lake_tables::{Replaces, TableRows};
 
 /// What a run made.
 #[derive(Debug, Clone)]
@@ -75,67 +77,104 @@ pub fn read_inputs(options: &ReportOptions) -> Result<ReportInputs, ReportError>
 
 /// Reports on the settled calls of `lake`.
 pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) -> Result<ReportOutcome, ReportError> {
-    let ReportInputs { loaded, rates, map } = inputs;
     let calls = lake.ensure(Table::Calls).await?;
     let session = empty_session();
     session.register_table("calls", calls.provider().await?)?;
+    let computed = compute(&session, options, inputs).await?;
+    let Computed {
+        loaded,
+        policy,
+        daily,
+        window,
+        by_key,
+        sheets,
+        model,
+    } = &computed;
 
-    let with_usage = marts::customers_with_usage(&session).await?;
+    // From here on things are written.
+    let of_days = if options.is_whole() {
+        Replaces::All
+    } else {
+        Replaces::Days(*window)
+    };
+    let lines = lines_batches(&loaded.lines, policy)?;
+    let fixed = |table: Table, rows| TableRows {
+        name: table.name(),
+        schema: table.schema(),
+        partitions: table.partition_columns(),
+        rows,
+        replaces: Replaces::All,
+    };
+    let mut tables = vec![fixed(Table::RevenueLines, &lines), fixed(Table::RevenueDaily, daily)];
+    tables.push(TableRows::by_day("revenue_by_key", revenue_by_key(), by_key, of_days));
+    for (mart, sheet) in MARGIN_MARTS.iter().zip(sheets) {
+        tables.push(TableRows::by_day(
+            mart.name,
+            mart.schema(),
+            std::slice::from_ref(&sheet.rows),
+            of_days,
+        ));
+    }
+    let mut versions = lake_tables::write(lake, tables).await?;
+    versions.insert(Table::Calls.name().to_owned(), calls.version());
+    let row = manifest::Manifest::new(options, *window, loaded, model, &versions);
+    if let Some(out) = &options.out {
+        output::publish(out, &options.formats, model, sheets)?;
+    }
+    manifest::write(lake, &row).await?;
+    Ok(ReportOutcome {
+        model: computed.model,
+        out: options.out.clone(),
+        run_id: row.run_id,
+    })
+}
+
+/// A run before anything is written.
+struct Computed {
+    loaded: Loaded,
+    policy: RevenuePolicy,
+    daily: Vec<RecordBatch>,
+    window: Window,
+    by_key: Vec<RecordBatch>,
+    sheets: Vec<Sheet>,
+    model: ReportModel,
+}
+
+/// Everything but the writing, over a session that has `calls`.
+async fn compute(session: &SessionContext, options: &ReportOptions, inputs: ReportInputs) -> Result<Computed, ReportError> {
+    let ReportInputs { loaded, rates, map } = inputs;
+    let with_usage = marts::customers_with_usage(session).await?;
     let policy = RevenuePolicy {
         rates,
         customers: CustomerLadder { map, with_usage },
         report_currency: options.currency,
     };
     let (pools, daily) = earn(&loaded, &policy)?;
-    let Some(window) = window(options, marts::usage_days(&session).await?, pools.days()) else {
+    let Some(window) = window(options, marts::usage_days(session).await?, pools.days()) else {
         return Err(ReportError::Nothing);
     };
-
-    marts::register_calls(
-        &session,
-        &ReportCalls {
-            window,
-            currency: options.currency,
-            rates: &policy.rates,
-        },
-    )
-    .await?;
-    let revenue = allocate_all(&session, &pools, window, options).await?;
-    let by_key = marts::register_revenue(&session, &revenue, window)?;
+    let calls = ReportCalls {
+        window,
+        currency: options.currency,
+        rates: &policy.rates,
+    };
+    marts::register_calls(session, &calls).await?;
+    let revenue = allocate_all(session, &pools, window, options).await?;
+    let by_key = marts::register_revenue(session, &revenue, window)?;
     let mut sheets = Vec::new();
     for mart in &MARGIN_MARTS {
-        sheets.push(Sheet {
-            name: mart.name,
-            rows: marts::build(&session, mart).await?,
-        });
+        let rows = marts::build(session, mart).await?;
+        sheets.push(Sheet { name: mart.name, rows });
     }
-    let model = ReportModel::build(&session, &sheets, &loaded.report, options, window).await?;
-
-    // From here on things are written.
-    let mut published = Published::new(lake, options.is_whole().then_some(window), window);
-    published.read_version("calls", calls.version());
-    published
-        .replace_all(Table::RevenueLines, &lines_batches(&loaded.lines, &policy)?)
-        .await?;
-    published.replace_all(Table::RevenueDaily, &daily).await?;
-    published
-        .replace_days("revenue_by_key", &marginlake_lake::schema::revenue_by_key(), &by_key)
-        .await?;
-    for (mart, sheet) in MARGIN_MARTS.iter().zip(&sheets) {
-        published
-            .replace_days(mart.name, &mart.schema(), std::slice::from_ref(&sheet.rows))
-            .await?;
-    }
-    let row = manifest::Manifest::new(options, window, &loaded, &model, published.versions());
-    if let Some(out) = &options.out {
-        output::publish(out, &options.formats, &model, &sheets)?;
-    }
-    let run_id = row.run_id.clone();
-    manifest::write(lake, &row).await?;
-    Ok(ReportOutcome {
+    let model = ReportModel::build(session, &sheets, &loaded.report, options, window).await?;
+    Ok(Computed {
+        loaded,
+        policy,
+        daily,
+        window,
+        by_key,
+        sheets,
         model,
-        out: options.out.clone(),
-        run_id,
     })
 }
 
@@ -145,7 +184,7 @@ pub fn revenue_check(inputs: &RevenueInputs) -> Result<crate::revenue::LoadRepor
 }
 
 /// Lines to days: the rows of `revenue_daily` and what every dimension is made from.
-fn earn(loaded: &Loaded, policy: &RevenuePolicy) -> Result<(RevenuePools, Vec<arrow::array::RecordBatch>), ReportError> {
+fn earn(loaded: &Loaded, policy: &RevenuePolicy) -> Result<(RevenuePools, Vec<RecordBatch>), ReportError> {
     let mut pools = RevenuePools::default();
     let mut daily = DailyBatches::new(policy.report_currency.code());
     for line in &loaded.lines {

@@ -176,3 +176,6 @@ fn read_file(
     report.files.push(file_report);
     Ok(lines)
 }
+
+#[cfg(test)]
+mod tests;

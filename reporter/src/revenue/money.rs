@@ -96,9 +96,12 @@ impl Amount {
         Amount(divide_half_even(self.0, i128::from(days)))
     }
 
-    /// The amount times `numerator / denominator`, rounded once, half to even, at scale 12; `None` if it does not fit.
-    /// `denominator` must be positive.
+    /// The amount times `numerator / denominator`, rounded once, half to even, at scale 12; `None` if it does not fit
+    /// or if `denominator` is not positive.
     pub fn ratio(self, numerator: i128, denominator: i128) -> Option<Amount> {
+        if denominator <= 0 {
+            return None;
+        }
         multiply_divide_half_even(self.0, numerator, denominator).map(Amount)
     }
 
@@ -196,8 +199,8 @@ pub(crate) fn multiply_divide_half_even(value: i128, numerator: i128, denominato
     let mut quotient = product.checked_div(divisor)?;
     let mut rest = product.checked_rem(divisor)?;
     if rest < i256::ZERO {
-        rest = rest + divisor;
-        quotient = quotient - i256::ONE;
+        rest += divisor;
+        quotient -= i256::ONE;
     }
     let up = match rest.cmp(&(divisor - rest)) {
         std::cmp::Ordering::Less => false,

@@ -70,7 +70,11 @@ pub enum RevenueError {
 impl RevenueError {
     /// True if what the user passed is wrong (exit code 2), not what the file says (exit code 1).
     pub fn is_usage(&self) -> bool {
-        matches!(self, RevenueError::UnknownJoin { .. })
+        match self {
+            RevenueError::UnknownJoin { .. } => true,
+            RevenueError::Read { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
+            RevenueError::Refused(_) => false,
+        }
     }
 }
 

@@ -133,10 +133,11 @@ impl TextFile {
             } else {
                 "the line is torn or badly quoted"
             };
-            let first_missing = header.names().get(record.len()).map(|name| header.written(name));
+            let names = header.names();
+            let missing = names.get(record.len()).or(names.last()).map(|name| header.written(name));
             let reason = format!("{torn}: {} fields where the header has {}", record.len(), header.width());
             on_refusal(Refusal {
-                column: first_missing,
+                column: missing,
                 ..at(line, reason)
             });
         }
@@ -145,7 +146,7 @@ impl TextFile {
                 last_line,
                 "a quote is opened and never closed: the file is torn or badly quoted".to_owned(),
             ));
-        } else if self.ends_in_an_open_field(&record, &header) {
+        } else if self.ends_in_an_open_period(&header) {
             let column = header.names().last().map(|name| header.written(name));
             let reason =
                 "the file ends without a line break in an empty field, which looks torn: end the last line with a line break";
@@ -166,9 +167,10 @@ impl TextFile {
         start.line() + skipped.filter(|byte| *byte == b'\n').count() as u64
     }
 
-    /// A last line like `c1,10,USD,2026-01-01,` without a line break may have lost its end.
-    fn ends_in_an_open_field(&self, _: &StringRecord, header: &Header) -> bool {
-        header.width() > 1 && self.text.ends_with(',')
+    /// A last line like `c1,10,USD,2026-01-01,` without a line break may have lost the end of its period, which would
+    /// make a day of a year. In other columns an empty last field means nothing, and whole files end so.
+    fn ends_in_an_open_period(&self, header: &Header) -> bool {
+        header.names().last() == Some(&"period_end") && self.text.ends_with(',')
     }
 }
 
