@@ -4,6 +4,7 @@
 
 mod collect;
 mod config;
+mod demo;
 mod exit;
 mod logging;
 mod report;
