@@ -122,5 +122,5 @@ mod tests {
         assert_eq!(rolled, ROLLED);
     }
 
-    const ROLLED: [u64; 4] = [0, 0, 0, 0];
+    const ROLLED: [u64; 4] = [614_186, 225_028, 985_630, 888_379];
 }
