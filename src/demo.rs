@@ -77,7 +77,10 @@ async fn make(args: &DemoArgs, volume: Volume, steps: &Steps) -> anyhow::Result<
         return Err(Usage(format!("--lake and --out are both {}: name two folders", args.out.display())).into());
     }
     // The report checks its folder itself, but nobody should wait a month for the refusal.
-    let only_out = ReportOptions { out: Some(args.out.clone()), ..ReportOptions::default() };
+    let only_out = ReportOptions {
+        out: Some(args.out.clone()),
+        ..ReportOptions::default()
+    };
     read_inputs(&only_out).map_err(|error| Usage(error.to_string()))?;
     folder::prepare(&args.lake)?;
 
@@ -93,7 +96,12 @@ async fn make(args: &DemoArgs, volume: Volume, steps: &Steps) -> anyhow::Result<
 
     steps.next("reporting");
     let (report, revenue_lines) = report(&lake, args, &ledger).await?;
-    Ok(Made { ledger, settled, revenue_lines, report })
+    Ok(Made {
+        ledger,
+        settled,
+        revenue_lines,
+        report,
+    })
 }
 
 /// Runs a collector for as long as the month is sent.
@@ -132,7 +140,10 @@ async fn report(lake: &Lake, args: &DemoArgs, ledger: &Ledger) -> anyhow::Result
     let lines = revenue::write(&waiting, ledger)?;
     let (first, last) = month::days();
     let options = ReportOptions {
-        revenue: RevenueInputs { files: vec![waiting.clone()], ..RevenueInputs::default() },
+        revenue: RevenueInputs {
+            files: vec![waiting.clone()],
+            ..RevenueInputs::default()
+        },
         from: Some(first),
         to: Some(last),
         out: Some(args.out.clone()),
@@ -155,7 +166,10 @@ fn check_clock(now: DateTime<Utc>) -> anyhow::Result<()> {
         return Ok(());
     }
     let today = now.date_naive();
-    Err(Usage(format!("this machine's clock says {today}, but the demo's month ends on {last}: set the clock")).into())
+    Err(Usage(format!(
+        "this machine's clock says {today}, but the demo's month ends on {last}: set the clock"
+    ))
+    .into())
 }
 
 #[cfg(test)]

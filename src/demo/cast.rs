@@ -35,22 +35,49 @@ pub(super) const ADD_ON: [&str; 5] = [WHALE, "alder-bikes", "cedar-travel", "fir
 pub(super) const FREE_INSIGHTS_FROM: u64 = 12;
 
 const TEAM: [&str; 12] = [
-    WHALE, "alder-bikes", "birch-dental", "cedar-travel", "elm-insurance", "fir-logistics", "hazel-hotels", "juniper-books",
-    "larch-energy", "maple-sports", "oak-furniture", "pine-pharmacy",
+    WHALE,
+    "alder-bikes",
+    "birch-dental",
+    "cedar-travel",
+    "elm-insurance",
+    "fir-logistics",
+    "hazel-hotels",
+    "juniper-books",
+    "larch-energy",
+    "maple-sports",
+    "oak-furniture",
+    "pine-pharmacy",
 ];
 const ANNUAL: [&str; 2] = ["spruce-bank", "willow-airlines"];
 const METERED: [&str; 8] = [
-    "aspen-law", "beech-notaries", "cypress-claims", "hemlock-audit", "laurel-realty", "magnolia-clinic", "olive-freight", "poplar-hr",
+    "aspen-law",
+    "beech-notaries",
+    "cypress-claims",
+    "hemlock-audit",
+    "laurel-realty",
+    "magnolia-clinic",
+    "olive-freight",
+    "poplar-hr",
 ];
 const FREE: u64 = 24;
 
 /// Every customer who uses something.
 pub(super) fn customers() -> Vec<Customer> {
-    let on = |plan: Plan, ids: &[&str]| ids.iter().map(|id| Customer { id: (*id).to_owned(), plan }).collect::<Vec<_>>();
+    let on = |plan: Plan, ids: &[&str]| {
+        ids.iter()
+            .map(|id| Customer {
+                id: (*id).to_owned(),
+                plan,
+            })
+            .collect::<Vec<_>>()
+    };
     let mut all = on(Plan::Team, &TEAM);
     all.extend(on(Plan::Annual, &ANNUAL));
     all.extend(on(Plan::Metered, &METERED));
-    all.extend((1..=FREE).map(|number| Customer { id: format!("free-{number:03}"), plan: Plan::Free }));
+    all.extend((1..=FREE).map(|number| Customer {
+        id: format!("free-{number:03}"),
+        plan: Plan::Free,
+    }));
     all
 }
 
@@ -65,7 +92,10 @@ impl Users {
     /// Everybody to whom `share` gives a part of the traffic. Within a plan the parts fall as one over the rank, as they
     /// do in practice.
     pub(super) fn of(share: impl Fn(&Customer) -> Option<u64>) -> Users {
-        let mut users = Users { customers: Vec::new(), weights: Vec::new() };
+        let mut users = Users {
+            customers: Vec::new(),
+            weights: Vec::new(),
+        };
         let mut ranks = [0; 4];
         for customer in customers() {
             let Some(share) = share(&customer) else { continue };

@@ -16,12 +16,30 @@ pub(super) struct Scope {
     pub(super) version: &'static str,
 }
 
-const WEB: Scope = Scope { name: "opentelemetry.instrumentation.fastapi", version: "0.66b2" };
-const OPENAI: Scope = Scope { name: "opentelemetry.instrumentation.genai.openai", version: "1.3b0" };
-const ANTHROPIC: Scope = Scope { name: "opentelemetry.instrumentation.genai.anthropic", version: "1.3b0" };
-const LANGCHAIN: Scope = Scope { name: "opentelemetry.instrumentation.genai.langchain", version: "1.3b0" };
-const OPENLLMETRY: Scope = Scope { name: "opentelemetry.instrumentation.openai.v1", version: "0.40.14" };
-const TRACELOOP: Scope = Scope { name: "traceloop.tracer", version: "0.40.14" };
+const WEB: Scope = Scope {
+    name: "opentelemetry.instrumentation.fastapi",
+    version: "0.66b2",
+};
+const OPENAI: Scope = Scope {
+    name: "opentelemetry.instrumentation.genai.openai",
+    version: "1.3b0",
+};
+const ANTHROPIC: Scope = Scope {
+    name: "opentelemetry.instrumentation.genai.anthropic",
+    version: "1.3b0",
+};
+const LANGCHAIN: Scope = Scope {
+    name: "opentelemetry.instrumentation.genai.langchain",
+    version: "1.3b0",
+};
+const OPENLLMETRY: Scope = Scope {
+    name: "opentelemetry.instrumentation.openai.v1",
+    version: "0.40.14",
+};
+const TRACELOOP: Scope = Scope {
+    name: "traceloop.tracer",
+    version: "0.40.14",
+};
 
 /// What the SDK is told about one span.
 #[derive(Debug, Clone)]
@@ -60,12 +78,21 @@ fn request(route: &'static str) -> Reported {
         KeyValue::new("http.route", path),
         KeyValue::new("http.response.status_code", 200),
     ];
-    Reported { scope: WEB, name: route.to_owned(), kind: SpanKind::Server, attributes, error: None }
+    Reported {
+        scope: WEB,
+        name: route.to_owned(),
+        kind: SpanKind::Server,
+        attributes,
+        error: None,
+    }
 }
 
 /// What the application adds to its outermost span.
 fn identity(who: &Who, service: Service) -> Vec<KeyValue> {
-    let mut attributes = vec![KeyValue::new("user.id", who.user.clone()), KeyValue::new("app.feature", service.name())];
+    let mut attributes = vec![
+        KeyValue::new("user.id", who.user.clone()),
+        KeyValue::new("app.feature", service.name()),
+    ];
     attributes.extend(who.customer.clone().map(|id| KeyValue::new("customer.id", id)));
     attributes.extend(who.conversation.clone().map(|id| KeyValue::new("session.id", id)));
     attributes
@@ -76,7 +103,11 @@ fn association(who: &Who) -> Vec<KeyValue> {
         KeyValue::new("traceloop.workflow.name", Service::DocumentSummary.name()),
         KeyValue::new("traceloop.association.properties.user_id", who.user.clone()),
     ];
-    attributes.extend(who.customer.clone().map(|id| KeyValue::new("traceloop.association.properties.customer_id", id)));
+    attributes.extend(
+        who.customer
+            .clone()
+            .map(|id| KeyValue::new("traceloop.association.properties.customer_id", id)),
+    );
     attributes
 }
 
@@ -85,7 +116,13 @@ fn workflow() -> Reported {
         KeyValue::new("traceloop.span.kind", "workflow"),
         KeyValue::new("traceloop.entity.name", Service::DocumentSummary.name()),
     ];
-    Reported { scope: TRACELOOP, name: "document-summary.workflow".into(), kind: SpanKind::Internal, attributes, error: None }
+    Reported {
+        scope: TRACELOOP,
+        name: "document-summary.workflow".into(),
+        kind: SpanKind::Internal,
+        attributes,
+        error: None,
+    }
 }
 
 fn agent(name: &'static str, model: Model, tokens: &Tokens) -> Reported {
@@ -96,7 +133,13 @@ fn agent(name: &'static str, model: Model, tokens: &Tokens) -> Reported {
         KeyValue::new("gen_ai.request.model", model.name()),
     ];
     attributes.extend(usage(tokens));
-    Reported { scope: LANGCHAIN, name: format!("invoke_agent {name}"), kind: SpanKind::Internal, attributes, error: None }
+    Reported {
+        scope: LANGCHAIN,
+        name: format!("invoke_agent {name}"),
+        kind: SpanKind::Internal,
+        attributes,
+        error: None,
+    }
 }
 
 fn tool(name: &'static str) -> Reported {
@@ -105,7 +148,13 @@ fn tool(name: &'static str) -> Reported {
         KeyValue::new("gen_ai.tool.name", name),
         KeyValue::new("gen_ai.tool.type", "function"),
     ];
-    Reported { scope: LANGCHAIN, name: format!("execute_tool {name}"), kind: SpanKind::Internal, attributes, error: None }
+    Reported {
+        scope: LANGCHAIN,
+        name: format!("execute_tool {name}"),
+        kind: SpanKind::Internal,
+        attributes,
+        error: None,
+    }
 }
 
 fn provider(model: Model) -> &'static str {
@@ -127,7 +176,12 @@ fn usage(tokens: &Tokens) -> Vec<KeyValue> {
         ("gen_ai.usage.cache_write.input_tokens", tokens.cache_write_5m),
         ("gen_ai.usage.reasoning.output_tokens", tokens.output_reasoning),
     ];
-    attributes.extend(parts.into_iter().filter(|(_, tokens)| *tokens > 0).map(|(key, tokens)| count(key, tokens)));
+    attributes.extend(
+        parts
+            .into_iter()
+            .filter(|(_, tokens)| *tokens > 0)
+            .map(|(key, tokens)| count(key, tokens)),
+    );
     attributes
 }
 
@@ -155,7 +209,13 @@ fn call(model: Model, answer: &Answer) -> Reported {
             Some("RateLimitError")
         }
     };
-    Reported { scope, name: format!("chat {}", model.name()), kind: SpanKind::Client, attributes, error }
+    Reported {
+        scope,
+        name: format!("chat {}", model.name()),
+        kind: SpanKind::Client,
+        attributes,
+        error,
+    }
 }
 
 /// As the release of July 2025 did it, with the keys of semantic conventions before 1.27.
@@ -188,7 +248,13 @@ fn openllmetry_call(model: Model, answer: &Answer) -> Reported {
             Some("RateLimitError")
         }
     };
-    Reported { scope: OPENLLMETRY, name: "openai.chat".into(), kind: SpanKind::Client, attributes, error }
+    Reported {
+        scope: OPENLLMETRY,
+        name: "openai.chat".into(),
+        kind: SpanKind::Client,
+        attributes,
+        error,
+    }
 }
 
 fn count(key: &'static str, tokens: u64) -> KeyValue {

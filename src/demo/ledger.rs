@@ -41,8 +41,14 @@ impl Ledger {
             self.spans += 1;
             match &node.work {
                 Work::Agent { .. } => self.agents += 1,
-                Work::Call { answer: Answer::TooManyRequests, .. } => self.refused += 1,
-                Work::Call { model, answer: Answer::Given { tokens, .. } } => {
+                Work::Call {
+                    answer: Answer::TooManyRequests,
+                    ..
+                } => self.refused += 1,
+                Work::Call {
+                    model,
+                    answer: Answer::Given { tokens, .. },
+                } => {
                     self.calls += 1;
                     self.unattributed_calls += u64::from(trace.who.customer.is_none());
                     self.tokens.add(*tokens);

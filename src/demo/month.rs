@@ -20,7 +20,9 @@ pub(super) const START: Nanos = 1_790_812_800 * SECOND;
 pub(super) const END: Nanos = START + DAYS * DAY;
 
 /// Share of a day's traffic by hour.
-const HOURS: [u64; 24] = [2, 1, 1, 1, 1, 2, 5, 14, 30, 42, 46, 44, 34, 40, 45, 44, 38, 27, 16, 12, 10, 8, 5, 3];
+const HOURS: [u64; 24] = [
+    2, 1, 1, 1, 1, 2, 5, 14, 30, 42, 46, 44, 34, 40, 45, 44, 38, 27, 16, 12, 10, 8, 5, 3,
+];
 
 /// First and last day.
 pub(super) fn days() -> (NaiveDate, NaiveDate) {

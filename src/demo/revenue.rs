@@ -9,18 +9,27 @@ use super::ledger::Ledger;
 use super::work::Service;
 
 /// Cents a month for the chatbot.
-const TEAM_FEE: u64 = 79_00;
+const TEAM_FEE: u64 = 59_00;
 /// Cents a month for the insights agent beside another plan.
 const ADD_ON_FEE: u64 = 29_00;
 /// Cents a year for everything.
-const ANNUAL_FEE: u64 = 1_188_00;
+const ANNUAL_FEE: u64 = 948_00;
 /// Cents a document.
-const DOCUMENT_FEE: u64 = 9;
+const DOCUMENT_FEE: u64 = 6;
 
 const MONTH: [&str; 2] = ["2026-10-01", "2026-11-01"];
 
 const HEADER: [&str; 10] = [
-    "line_id", "customer_id", "kind", "plan", "feature", "description", "amount", "currency", "period_start", "period_end",
+    "line_id",
+    "customer_id",
+    "kind",
+    "plan",
+    "feature",
+    "description",
+    "amount",
+    "currency",
+    "period_start",
+    "period_end",
 ];
 
 /// One line of the file, without its number.
@@ -43,9 +52,28 @@ pub(super) fn write(path: &Path, ledger: &Ledger) -> anyhow::Result<usize> {
     let mut file = csv::Writer::from_path(path).with_context(failed)?;
     file.write_record(HEADER).with_context(failed)?;
     for (number, line) in lines.iter().enumerate() {
-        let Line { customer, kind, plan, feature, description, cents, period } = line;
+        let Line {
+            customer,
+            kind,
+            plan,
+            feature,
+            description,
+            cents,
+            period,
+        } = line;
         let (id, amount) = (format!("line-{:03}", number + 1), amount(*cents));
-        let record = [id.as_str(), customer, kind, plan, feature, description, &amount, "USD", period[0], period[1]];
+        let record = [
+            id.as_str(),
+            customer,
+            kind,
+            plan,
+            feature,
+            description,
+            &amount,
+            "USD",
+            period[0],
+            period[1],
+        ];
         file.write_record(record).with_context(failed)?;
     }
     file.flush().with_context(failed)?;
@@ -57,11 +85,17 @@ fn lines(ledger: &Ledger) -> Vec<Line> {
     for customer in customers() {
         lines.extend(plan(&customer, ledger));
         if ADD_ON.contains(&customer.id.as_str()) {
-            let add_on = Line { feature: Service::InsightsAgent.name(), ..subscription(&customer.id, "insights add-on", ADD_ON_FEE) };
+            let add_on = Line {
+                feature: Service::InsightsAgent.name(),
+                ..subscription(&customer.id, "insights add-on", ADD_ON_FEE)
+            };
             lines.push(add_on);
         }
     }
-    lines.push(Line { feature: Service::SupportChat.name(), ..subscription(IDLE, "team", TEAM_FEE) });
+    lines.push(Line {
+        feature: Service::SupportChat.name(),
+        ..subscription(IDLE, "team", TEAM_FEE)
+    });
     lines.push(Line {
         kind: "refund",
         feature: Service::SupportChat.name(),
@@ -70,15 +104,25 @@ fn lines(ledger: &Ledger) -> Vec<Line> {
         period: ["2026-10-20", "2026-10-20"],
         ..subscription("maple-sports", "team", 0)
     });
-    lines.push(Line { kind: "invoice", description: "Bank transfer without reference".into(), ..subscription("", "", 45_00) });
+    lines.push(Line {
+        kind: "invoice",
+        description: "Bank transfer without reference".into(),
+        ..subscription("", "", 45_00)
+    });
     lines
 }
 
 fn plan(customer: &Customer, ledger: &Ledger) -> Option<Line> {
     let id = &customer.id;
     match customer.plan {
-        Plan::Team => Some(Line { feature: Service::SupportChat.name(), ..subscription(id, "team", TEAM_FEE) }),
-        Plan::Annual => Some(Line { period: ["2026-03-01", "2027-03-01"], ..subscription(id, "annual", ANNUAL_FEE) }),
+        Plan::Team => Some(Line {
+            feature: Service::SupportChat.name(),
+            ..subscription(id, "team", TEAM_FEE)
+        }),
+        Plan::Annual => Some(Line {
+            period: ["2026-03-01", "2027-03-01"],
+            ..subscription(id, "annual", ANNUAL_FEE)
+        }),
         Plan::Metered => {
             let documents = *ledger.documents.get(id)?;
             Some(Line {
@@ -116,18 +160,27 @@ mod tests {
 
     #[test]
     fn cents_become_dollars_exactly() {
-        for (cents, expected) in [(0, "0.00"), (9, "0.09"), (-5, "-0.05"), (-39_50, "-39.50"), (1_188_00, "1188.00")] {
+        for (cents, expected) in [
+            (0, "0.00"),
+            (9, "0.09"),
+            (-5, "-0.05"),
+            (-39_50, "-39.50"),
+            (1_188_00, "1188.00"),
+        ] {
             assert_eq!(amount(cents), expected);
         }
     }
 
     #[test]
     fn the_file_has_every_kind_of_line() {
-        let ledger = Ledger { documents: [("aspen-law".to_owned(), 100)].into(), ..Ledger::default() };
+        let ledger = Ledger {
+            documents: [("aspen-law".to_owned(), 100)].into(),
+            ..Ledger::default()
+        };
         let lines = lines(&ledger);
         let has = |is: &dyn Fn(&Line) -> bool| assert!(lines.iter().any(is));
-        has(&|line| line.kind == "usage" && line.cents == 900);
-        has(&|line| line.kind == "refund" && line.cents == -39_50);
+        has(&|line| line.kind == "usage" && line.cents == 600);
+        has(&|line| line.kind == "refund" && line.cents == -29_50);
         has(&|line| line.plan == "annual" && line.feature.is_empty());
         has(&|line| line.customer == IDLE);
         has(&|line| line.customer.is_empty());

@@ -18,7 +18,8 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanExporter as SdkSpanExporter, SpanLimits,
+    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanExporter as SdkSpanExporter,
+    SpanLimits,
 };
 
 use super::dialect::{self, Scope};
@@ -51,7 +52,10 @@ impl Senders {
     /// connection lives on.
     pub(super) fn connect(address: SocketAddr) -> anyhow::Result<Senders> {
         let delivered = Arc::new(AtomicU64::new(0));
-        let services = Service::ALL.into_iter().map(|service| Sender::connect(service, address, &delivered)).collect::<Result<_, _>>()?;
+        let services = Service::ALL
+            .into_iter()
+            .map(|service| Sender::connect(service, address, &delivered))
+            .collect::<Result<_, _>>()?;
         Ok(Senders { services, delivered })
     }
 
@@ -59,7 +63,11 @@ impl Senders {
     pub(super) fn send(mut self, traces: &[Trace], progress: impl Fn(u64)) -> anyhow::Result<u64> {
         let (mut ended, mut flushed) = (0, 0);
         for trace in traces {
-            let sender = self.services.iter_mut().find(|sender| sender.service == trace.service).context("every service has a sender")?;
+            let sender = self
+                .services
+                .iter_mut()
+                .find(|sender| sender.service == trace.service)
+                .context("every service has a sender")?;
             ended += sender.emit(trace, &trace.root, &Context::new());
             if ended - flushed >= FLUSH_EVERY {
                 self.flush(ended)?;
@@ -107,7 +115,10 @@ impl Sender {
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(Duration::from_secs(3600))
             .build();
-        let exporter = Counting { exporter, delivered: Arc::clone(delivered) };
+        let exporter = Counting {
+            exporter,
+            delivered: Arc::clone(delivered),
+        };
         let resource = Resource::builder_empty().with_attributes([
             KeyValue::new("service.name", service.name()),
             KeyValue::new("service.namespace", "helpdesk"),
@@ -122,7 +133,11 @@ impl Sender {
             .with_id_generator(SeededIds::new(100 + service as u64))
             .with_span_processor(BatchSpanProcessor::builder(exporter).with_batch_config(batches).build())
             .build();
-        Ok(Sender { service, provider, tracers: HashMap::new() })
+        Ok(Sender {
+            service,
+            provider,
+            tracers: HashMap::new(),
+        })
     }
 
     /// Starts a node's span, emits its children, ends it. How many spans ended.

@@ -23,7 +23,9 @@ pub(super) fn dice(part: u64) -> Dice {
 }
 
 /// Positions of a shape's points, in thousandths.
-const AT: [u64; 17] = [0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950, 980, 990, 995, 999, 1000];
+const AT: [u64; 17] = [
+    0, 50, 100, 200, 300, 400, 500, 600, 700, 800, 900, 950, 980, 990, 995, 999, 1000,
+];
 
 /// A distribution by its quantiles at [`AT`], linear between them.
 #[derive(Debug, Clone, Copy)]
@@ -40,17 +42,22 @@ pub(super) const GROWTH: Shape = Shape([
 ]);
 
 /// Output tokens of a chat request (Mooncake).
-pub(super) const CHAT_OUTPUT: Shape = Shape([1, 10, 24, 100, 213, 291, 350, 399, 447, 504, 597, 698, 893, 1120, 1570, 2000, 2000]);
+pub(super) const CHAT_OUTPUT: Shape = Shape([
+    1, 10, 24, 100, 213, 291, 350, 399, 447, 504, 597, 698, 893, 1120, 1570, 2000, 2000,
+]);
 
 /// Requests of a session (Mooncake).
 pub(super) const TURNS: Shape = Shape([1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 6, 8, 10, 17, 43]);
 
 /// Seconds between two requests of a session (Mooncake).
-pub(super) const PAUSE_SECONDS: Shape = Shape([5, 29, 42, 59, 75, 95, 122, 161, 222, 317, 480, 615, 1032, 1481, 1908, 2666, 2700]);
+pub(super) const PAUSE_SECONDS: Shape = Shape([
+    5, 29, 42, 59, 75, 95, 122, 161, 222, 317, 480, 615, 1032, 1481, 1908, 2666, 2700,
+]);
 
 /// Input tokens of a code request (Azure): here what a tool or a document's page brings.
-pub(super) const PAGE_INPUT: Shape =
-    Shape([3, 75, 147, 385, 770, 1075, 1469, 1909, 2433, 3193, 5194, 7315, 7436, 7436, 7436, 7437, 7437]);
+pub(super) const PAGE_INPUT: Shape = Shape([
+    3, 75, 147, 385, 770, 1075, 1469, 1909, 2433, 3193, 5194, 7315, 7436, 7436, 7436, 7437, 7437,
+]);
 
 /// Output tokens of a code request (Azure): short, structured answers.
 pub(super) const SHORT_OUTPUT: Shape = Shape([6, 6, 7, 8, 9, 11, 13, 16, 20, 29, 55, 90, 172, 252, 361, 831, 1899]);
@@ -101,14 +108,26 @@ mod tests {
         sampled.sort_unstable();
         for (permille, expected) in [(500, 5264), (900, 25561), (990, 89869)] {
             let found = sampled[sampled.len() * permille / 1000];
-            assert!(found.abs_diff(expected) * 20 < expected, "p{permille}: {found} is not {expected}");
+            assert!(
+                found.abs_diff(expected) * 20 < expected,
+                "p{permille}: {found} is not {expected}"
+            );
         }
         assert!((891..=126_195).contains(&sampled[0]));
     }
 
     #[test]
     fn shapes_never_decrease() {
-        for shape in [FIRST_INPUT, GROWTH, CHAT_OUTPUT, TURNS, PAUSE_SECONDS, PAGE_INPUT, SHORT_OUTPUT, SUMMARY_OUTPUT] {
+        for shape in [
+            FIRST_INPUT,
+            GROWTH,
+            CHAT_OUTPUT,
+            TURNS,
+            PAUSE_SECONDS,
+            PAGE_INPUT,
+            SHORT_OUTPUT,
+            SUMMARY_OUTPUT,
+        ] {
             assert!(shape.0.is_sorted(), "{shape:?}");
             assert_eq!(shape.at(0), shape.0[0]);
             assert_eq!(shape.at(1_000_000), shape.0[16]);

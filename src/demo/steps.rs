@@ -21,17 +21,21 @@ impl Steps {
     /// Draws nothing.
     #[cfg(test)]
     pub(super) fn hidden() -> Steps {
-        Steps { bar: ProgressBar::hidden() }
+        Steps {
+            bar: ProgressBar::hidden(),
+        }
     }
 
     /// A step of unknown length.
     pub(super) fn next(&self, what: &'static str) {
+        tracing::info!(step = what, "next step");
         self.bar.set_style(ProgressStyle::default_spinner());
         self.bar.set_message(what);
     }
 
     /// A step that counts up to `length`.
     pub(super) fn counting(&self, what: &'static str, length: u64) -> ProgressBar {
+        tracing::info!(step = what, "next step");
         let style = ProgressStyle::with_template("{spinner} {msg} [{bar:32}] {pos}/{len} spans");
         self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         self.bar.set_message(what);

@@ -9,17 +9,28 @@ const BY_FEATURE: &str = "SELECT feature, response_model, count(*) AS calls, sum
 
 /// The text for standard output.
 pub(super) fn tell(made: &Made, lake: &Path, out: &Path) -> String {
-    let Made { ledger, settled, revenue_lines, report } = made;
+    let Made {
+        ledger,
+        settled,
+        revenue_lines,
+        report,
+    } = made;
     let number = |count: u64| grouped(count);
     let mut text = String::new();
     let mut line = |words: String| drop(writeln!(text, "{words}"));
     line("One month of an invented helpdesk: a support chatbot, document summaries, an insights agent.".into());
     line(String::new());
-    line(format!("  sent     {} spans of 3 services by the OpenTelemetry SDK over OTLP/gRPC", number(ledger.spans)));
+    line(format!(
+        "  sent     {} spans of 3 services by the OpenTelemetry SDK over OTLP/gRPC",
+        number(ledger.spans)
+    ));
     line(format!("  stored   {} spans, none lost and none twice", number(ledger.spans)));
     line(format!("  billed   {} calls, each once", number(settled.calls as u64)));
     let excluded = (number(ledger.agents), number(ledger.refused));
-    line(format!("  not      {} agent spans that repeat the calls below them, {} refused attempts", excluded.0, excluded.1));
+    line(format!(
+        "  not      {} agent spans that repeat the calls below them, {} refused attempts",
+        excluded.0, excluded.1
+    ));
     line(format!("  revenue  {revenue_lines} lines of {}", out.join(REVENUE).display()));
     line(String::new());
     line(report.trim_end().to_owned());
@@ -28,7 +39,9 @@ pub(super) fn tell(made: &Made, lake: &Path, out: &Path) -> String {
     line("Where it is".into());
     line(format!("  page     {out}/report.html"));
     line(format!("  tables   {out}/marts/*.parquet, {out}/*.csv, {out}/*.json"));
-    line(format!("  lake     {lake} (Delta tables: spans, calls, revenue_daily, margin_by_customer, ...)"));
+    line(format!(
+        "  lake     {lake} (Delta tables: spans, calls, revenue_daily, margin_by_customer, ...)"
+    ));
     line(String::new());
     line("What to try next".into());
     line(format!("  {program} sql --lake {lake} \"{BY_FEATURE}\""));
@@ -40,7 +53,9 @@ pub(super) fn tell(made: &Made, lake: &Path, out: &Path) -> String {
 
 /// How this program was called, as the user can type it again.
 fn program() -> String {
-    std::env::args_os().next().map_or_else(|| "marginlake".into(), |program| program.to_string_lossy().into_owned())
+    std::env::args_os()
+        .next()
+        .map_or_else(|| "marginlake".into(), |program| program.to_string_lossy().into_owned())
 }
 
 /// 12345 -> 12,345

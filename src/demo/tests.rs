@@ -9,7 +9,11 @@ use marginlake_reporter::shell::{Format, write_rows};
 use super::work::{Model, Tokens};
 use super::*;
 
-const SMALL: Volume = Volume { chat_sessions: 120, documents: 60, insights: 40 };
+const SMALL: Volume = Volume {
+    chat_sessions: 60,
+    documents: 40,
+    insights: 25,
+};
 
 /// Published list prices of October 2026.
 struct ListPrice {
@@ -19,11 +23,26 @@ struct ListPrice {
 }
 
 const LIST: [ListPrice; 5] = [
-    ListPrice { model: Model::Opus, nanodollars: [5000, 500, 6250, 25000] },
-    ListPrice { model: Model::Haiku, nanodollars: [1000, 100, 1250, 5000] },
-    ListPrice { model: Model::Terra, nanodollars: [2000, 200, 2500, 12000] },
-    ListPrice { model: Model::Luna, nanodollars: [200, 20, 250, 1200] },
-    ListPrice { model: Model::Mini, nanodollars: [250, 25, 250, 2000] },
+    ListPrice {
+        model: Model::Opus,
+        nanodollars: [5000, 500, 6250, 25000],
+    },
+    ListPrice {
+        model: Model::Haiku,
+        nanodollars: [1000, 100, 1250, 5000],
+    },
+    ListPrice {
+        model: Model::Terra,
+        nanodollars: [2000, 200, 2500, 12000],
+    },
+    ListPrice {
+        model: Model::Luna,
+        nanodollars: [200, 20, 250, 1200],
+    },
+    ListPrice {
+        model: Model::Mini,
+        nanodollars: [250, 25, 250, 2000],
+    },
 ];
 
 fn cost(tokens: &Tokens, price: &ListPrice) -> u64 {
@@ -32,7 +51,10 @@ fn cost(tokens: &Tokens, price: &ListPrice) -> u64 {
 }
 
 async fn demo(folder: &Path) -> (DemoArgs, Made) {
-    let args = DemoArgs { lake: folder.join("lake"), out: folder.join("out") };
+    let args = DemoArgs {
+        lake: folder.join("lake"),
+        out: folder.join("out"),
+    };
     let made = make(&args, SMALL, &Steps::hidden()).await.expect("the demo runs");
     (args, made)
 }
@@ -60,17 +82,32 @@ async fn the_lake_has_what_was_sent_at_list_price_and_a_second_run_writes_the_sa
     let session = session::open_session(&lake).await.expect("a session");
     let query = "SELECT request_model AS model, CAST(sum(cost_usd) * 1000000000 AS BIGINT) AS nanodollars FROM calls WHERE cost_usd IS NOT NULL GROUP BY 1";
     let mut rows = Vec::new();
-    write_rows(&session::query(&session, query).await.expect("rows"), Format::Ndjson, &mut rows).expect("written");
+    write_rows(
+        &session::query(&session, query).await.expect("rows"),
+        Format::Ndjson,
+        &mut rows,
+    )
+    .expect("written");
     let found: BTreeMap<String, u64> = String::from_utf8(rows)
         .expect("text")
         .lines()
         .map(|line| {
             let row: serde_json::Value = serde_json::from_str(line).expect("json");
-            (row["model"].as_str().expect("a model").to_owned(), row["nanodollars"].as_u64().expect("a number"))
+            (
+                row["model"].as_str().expect("a model").to_owned(),
+                row["nanodollars"].as_u64().expect("a number"),
+            )
         })
         .collect();
-    let expected: BTreeMap<String, u64> =
-        LIST.iter().map(|price| (price.model.name().to_owned(), cost(&made.ledger.by_model[&price.model].1, price))).collect();
+    let expected: BTreeMap<String, u64> = LIST
+        .iter()
+        .map(|price| {
+            (
+                price.model.name().to_owned(),
+                cost(&made.ledger.by_model[&price.model].1, price),
+            )
+        })
+        .collect();
     assert_eq!(found, expected);
     assert!(made.ledger.unpriced_calls() > 0);
 

@@ -23,7 +23,11 @@ pub(super) struct Volume {
 
 impl Volume {
     /// The whole month.
-    pub(super) const MONTH: Volume = Volume { chat_sessions: 4200, documents: 2600, insights: 900 };
+    pub(super) const MONTH: Volume = Volume {
+        chat_sessions: 4200,
+        documents: 2200,
+        insights: 800,
+    };
 }
 
 /// Makes the month. The same volume gives the same traces.

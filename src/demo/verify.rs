@@ -40,7 +40,10 @@ pub(super) async fn verify(lake: &Lake, ledger: &Ledger) -> anyhow::Result<()> {
         write_rows(&session::query(&session, query).await?, Format::Ndjson, &mut bytes)?;
         let row: BTreeMap<String, serde_json::Value> = serde_json::from_slice(&bytes).context("a count is not one row")?;
         // Some counts are wider than JSON's numbers are safe, and come as text.
-        found.extend(row.into_iter().map(|(name, count)| (name, count.to_string().trim_matches('"').to_owned())));
+        found.extend(
+            row.into_iter()
+                .map(|(name, count)| (name, count.to_string().trim_matches('"').to_owned())),
+        );
     }
     let differences: Vec<String> = expected(ledger)
         .into_iter()
@@ -51,7 +54,10 @@ pub(super) async fn verify(lake: &Lake, ledger: &Ledger) -> anyhow::Result<()> {
         .collect();
     match differences.is_empty() {
         true => Ok(()),
-        false => bail!("the lake differs from what was sent: {}. This is a bug in marginlake: please report it", differences.join("; ")),
+        false => bail!(
+            "the lake differs from what was sent: {}. This is a bug in marginlake: please report it",
+            differences.join("; ")
+        ),
     }
 }
 

@@ -101,7 +101,11 @@ impl Node {
     pub(super) fn tokens(&self) -> Tokens {
         let mut sum = Tokens::default();
         self.visit(&mut |node| {
-            if let Work::Call { answer: Answer::Given { tokens, .. }, .. } = &node.work {
+            if let Work::Call {
+                answer: Answer::Given { tokens, .. },
+                ..
+            } = &node.work
+            {
                 sum.add(*tokens);
             }
         });

@@ -1,5 +1,5 @@
-//! Document summaries on the usage plan: facts are drawn from each page, then one summary is written. Contracts go to
-//! our own fine-tune, which has no price yet.
+//! Document summaries on the usage plan: a small model draws facts from each page, then a better one writes the
+//! summary. Contracts go to our own fine-tune, which has no price yet.
 
 use rand::Rng;
 
@@ -22,8 +22,16 @@ pub(super) fn traces(dice: &mut Dice, documents: usize) -> Vec<Trace> {
         let user = format!("{customer}/u{}", dice.random_range(1..12));
         let is_contract = customer == "aspen-law" && happens(dice, 35);
         let root = document(dice, is_contract);
-        let who = Who { customer: Some(customer), user, conversation: None };
-        let mut trace = [Trace { service: Service::DocumentSummary, who, root }];
+        let who = Who {
+            customer: Some(customer),
+            user,
+            conversation: None,
+        };
+        let mut trace = [Trace {
+            service: Service::DocumentSummary,
+            who,
+            root,
+        }];
         keep_in_month(&mut trace);
         traces.extend(trace);
     }
@@ -33,22 +41,35 @@ pub(super) fn traces(dice: &mut Dice, documents: usize) -> Vec<Trace> {
 fn document(dice: &mut Dice, is_contract: bool) -> Node {
     let mut time = Timeline { now: moment(dice, 1) };
     let start = time.now;
-    let model = if is_contract { Model::InHouse } else { Model::Mini };
+    let (reader, writer) = if is_contract {
+        (Model::InHouse, Model::InHouse)
+    } else {
+        (Model::Mini, Model::Terra)
+    };
     let mut children = Vec::new();
     let mut facts = 0;
-    for _ in 0..dice.random_range(1..=3) {
+    for _ in 0..dice.random_range(1..=4) {
         let tokens = plain(INSTRUCTIONS + PAGE_INPUT.sample(dice), 40 + SHORT_OUTPUT.sample(dice));
         facts += tokens.output_text;
         let id = response_id(dice, "chatcmpl-");
-        children.extend(time.call(dice, model, tokens, id, 1));
+        children.extend(time.call(dice, reader, tokens, id, 1));
     }
     let id = response_id(dice, "chatcmpl-");
     let summary = plain(INSTRUCTIONS + facts, SUMMARY_OUTPUT.sample(dice));
-    children.extend(time.call(dice, model, summary, id, 1));
+    children.extend(time.call(dice, writer, summary, id, 1));
     time.pass(dice, 5, 40);
-    Node { work: Work::Workflow, start, end: time.now, children }
+    Node {
+        work: Work::Workflow,
+        start,
+        end: time.now,
+        children,
+    }
 }
 
 fn plain(input_uncached: u64, output_text: u64) -> Tokens {
-    Tokens { input_uncached, output_text, ..Tokens::default() }
+    Tokens {
+        input_uncached,
+        output_text,
+        ..Tokens::default()
+    }
 }

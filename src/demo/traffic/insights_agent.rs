@@ -20,7 +20,7 @@ const TOOLS: [&str; 3] = ["run_sql", "search_tickets", "plot"];
 pub(super) fn traces(dice: &mut Dice, runs: usize) -> Vec<Trace> {
     let users = Users::of(|customer| match customer.plan {
         Plan::Free => Some(28),
-        _ if customer.id == WHALE => Some(30),
+        _ if customer.id == WHALE => Some(70),
         _ if ADD_ON.contains(&customer.id.as_str()) => Some(12),
         _ => None,
     });
@@ -28,14 +28,20 @@ pub(super) fn traces(dice: &mut Dice, runs: usize) -> Vec<Trace> {
     for run in 0..runs {
         let customer = users.pick(dice);
         let first_day = if customer.plan == Plan::Free { FREE_INSIGHTS_FROM } else { 1 };
-        let mut time = Timeline { now: moment(dice, first_day) };
+        let mut time = Timeline {
+            now: moment(dice, first_day),
+        };
         let who = Who {
             customer: Some(customer.id.clone()),
             user: format!("{}/u{}", customer.id, dice.random_range(1..6)),
             conversation: Some(format!("run-{run:05}")),
         };
         let root = agent(dice, &mut time, "insights", Model::Opus, true);
-        let mut trace = [Trace { service: Service::InsightsAgent, who, root }];
+        let mut trace = [Trace {
+            service: Service::InsightsAgent,
+            who,
+            root,
+        }];
         keep_in_month(&mut trace);
         traces.extend(trace);
     }
@@ -47,8 +53,8 @@ fn agent(dice: &mut Dice, time: &mut Timeline, name: &'static str, model: Model,
     time.pass(dice, 1, 10);
     let mut children = Vec::new();
     let mut cached = if happens(dice, 60) { SCHEMA } else { 0 };
-    let mut context = SCHEMA + FIRST_INPUT.sample(dice) / 3;
-    let steps = TURNS.sample(dice) + dice.random_range(1..4);
+    let mut context = SCHEMA + FIRST_INPUT.sample(dice);
+    let steps = TURNS.sample(dice) + dice.random_range(2..6);
     for step in 0..steps {
         let tokens = tokens(dice, context, cached);
         let id = response_id(dice, "msg_");
@@ -61,7 +67,12 @@ fn agent(dice: &mut Dice, time: &mut Timeline, name: &'static str, model: Model,
         context = (context + tokens.output() + PAGE_INPUT.sample(dice)).min(LONGEST_CONTEXT);
     }
     time.pass(dice, 1, 10);
-    Node { work: Work::Agent { name, model }, start, end: time.now, children }
+    Node {
+        work: Work::Agent { name, model },
+        start,
+        end: time.now,
+        children,
+    }
 }
 
 fn tool(dice: &mut Dice, time: &mut Timeline, may_delegate: bool) -> Node {
@@ -70,7 +81,12 @@ fn tool(dice: &mut Dice, time: &mut Timeline, may_delegate: bool) -> Node {
         time.pass(dice, 1, 5);
         let researcher = agent(dice, time, "researcher", Model::Haiku, false);
         time.pass(dice, 1, 5);
-        return Node { work: Work::Tool { name: "ask_researcher" }, start, end: time.now, children: vec![researcher] };
+        return Node {
+            work: Work::Tool { name: "ask_researcher" },
+            start,
+            end: time.now,
+            children: vec![researcher],
+        };
     }
     let name = TOOLS[dice.random_range(0..TOOLS.len())];
     time.leaf(dice, Work::Tool { name }, 40, 3000)
@@ -79,7 +95,8 @@ fn tool(dice: &mut Dice, time: &mut Timeline, may_delegate: bool) -> Node {
 /// What is new in the context is written to the cache, but for the last few tokens.
 fn tokens(dice: &mut Dice, context: u64, cached: u64) -> Tokens {
     let input_uncached = dice.random_range(4..40);
-    let output_reasoning = CHAT_OUTPUT.sample(dice);
+    // It thinks about as much again as it would write in a chat, twice over.
+    let output_reasoning = 2 * CHAT_OUTPUT.sample(dice);
     Tokens {
         input_uncached,
         cache_read: cached,

@@ -50,7 +50,11 @@ fn turns(dice: &mut Dice, who: &Who) -> Vec<Trace> {
     let mut traces = Vec::new();
     for _ in 0..TURNS.sample(dice) {
         let tokens = tokens(dice, input, history);
-        traces.push(Trace { service: Service::SupportChat, who: who.clone(), root: turn(dice, &mut time, model, tokens) });
+        traces.push(Trace {
+            service: Service::SupportChat,
+            who: who.clone(),
+            root: turn(dice, &mut time, model, tokens),
+        });
         history = input;
         input = (input + GROWTH.sample(dice)).min(LONGEST_HISTORY);
         time.now += PAUSE_SECONDS.sample(dice) * SECOND;
@@ -64,12 +68,23 @@ fn turn(dice: &mut Dice, time: &mut Timeline, model: Model, tokens: Tokens) -> N
     let id = response_id(dice, "chatcmpl-");
     let children = time.call(dice, model, tokens, id, 2);
     time.pass(dice, 2, 20);
-    Node { work: Work::Request { route: "POST /api/chat" }, start, end: time.now, children }
+    Node {
+        work: Work::Request { route: "POST /api/chat" },
+        start,
+        end: time.now,
+        children,
+    }
 }
 
 fn tokens(dice: &mut Dice, input: u64, history: u64) -> Tokens {
     // The cache forgets after some minutes; the system prompt is always warm in the daytime.
-    let warm = if history > 0 && happens(dice, 80) { history } else if happens(dice, 85) { SYSTEM_PROMPT } else { 0 };
+    let warm = if history > 0 && happens(dice, 80) {
+        history
+    } else if happens(dice, 85) {
+        SYSTEM_PROMPT
+    } else {
+        0
+    };
     let cache_read = warm.min(input - 1) / BLOCK * BLOCK;
     let output = CHAT_OUTPUT.sample(dice);
     let output_reasoning = if happens(dice, 30) { output * 2 / 5 } else { 0 };

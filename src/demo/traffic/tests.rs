@@ -5,7 +5,11 @@ use crate::demo::ledger::Ledger;
 use crate::demo::month::{END, START};
 use crate::demo::work::{Answer, Model, Service, Work};
 
-const SMALL: Volume = Volume { chat_sessions: 300, documents: 100, insights: 60 };
+const SMALL: Volume = Volume {
+    chat_sessions: 300,
+    documents: 100,
+    insights: 60,
+};
 
 #[test]
 fn a_second_month_is_the_same_month() {
@@ -29,7 +33,11 @@ fn response_ids_are_unique() {
     let mut seen = std::collections::BTreeSet::new();
     for trace in generate(Volume::MONTH) {
         trace.root.visit(&mut |node| {
-            if let Work::Call { answer: Answer::Given { response_id, .. }, .. } = &node.work {
+            if let Work::Call {
+                answer: Answer::Given { response_id, .. },
+                ..
+            } = &node.work
+            {
                 assert!(seen.insert(response_id.clone()));
             }
         });
@@ -49,7 +57,10 @@ fn the_month_has_everything_that_a_reader_should_see() {
 #[test]
 fn chat_sessions_are_as_unequal_as_the_trace_they_follow() {
     let mut by_session: BTreeMap<String, u64> = BTreeMap::new();
-    for trace in generate(Volume::MONTH).iter().filter(|trace| trace.service == Service::SupportChat) {
+    for trace in generate(Volume::MONTH)
+        .iter()
+        .filter(|trace| trace.service == Service::SupportChat)
+    {
         let tokens = trace.root.tokens();
         let session = trace.who.conversation.clone().expect("chats have one");
         *by_session.entry(session).or_default() += tokens.input() * 25 + tokens.output() * 100;
@@ -59,7 +70,10 @@ fn chat_sessions_are_as_unequal_as_the_trace_they_follow() {
     let total: u64 = costs.iter().sum();
     for (top_percent, expected) in [(1, 15), (5, 35), (10, 49)] {
         let share = costs[..costs.len() * top_percent / 100].iter().sum::<u64>() * 100 / total;
-        assert!(share.abs_diff(expected) <= 5, "top {top_percent} %: {share} % is not {expected} %");
+        assert!(
+            share.abs_diff(expected) <= 5,
+            "top {top_percent} %: {share} % is not {expected} %"
+        );
     }
 }
 
@@ -67,7 +81,11 @@ fn chat_sessions_are_as_unequal_as_the_trace_they_follow() {
 fn no_prompt_reaches_a_long_context_tier() {
     for trace in generate(Volume::MONTH) {
         trace.root.visit(&mut |node| {
-            if let Work::Call { model, answer: Answer::Given { tokens, .. } } = &node.work {
+            if let Work::Call {
+                model,
+                answer: Answer::Given { tokens, .. },
+            } = &node.work
+            {
                 assert!(*model == Model::InHouse || tokens.input() < 200_000);
             }
         });

@@ -24,14 +24,34 @@ impl Timeline {
     pub(super) fn leaf(&mut self, dice: &mut Dice, work: Work, from: u64, to: u64) -> Node {
         let start = self.now;
         self.pass(dice, from, to);
-        Node { work, start, end: self.now, children: Vec::new() }
+        Node {
+            work,
+            start,
+            end: self.now,
+            children: Vec::new(),
+        }
     }
 
     /// A call, now and then after a refusal: the client of the model waits two seconds and tries again.
-    pub(super) fn call(&mut self, dice: &mut Dice, model: Model, tokens: Tokens, response_id: String, refused_percent: u64) -> Vec<Node> {
+    pub(super) fn call(
+        &mut self,
+        dice: &mut Dice,
+        model: Model,
+        tokens: Tokens,
+        response_id: String,
+        refused_percent: u64,
+    ) -> Vec<Node> {
         let mut attempts = Vec::new();
         while attempts.len() < 2 && happens(dice, refused_percent) {
-            attempts.push(self.leaf(dice, Work::Call { model, answer: Answer::TooManyRequests }, 80, 400));
+            attempts.push(self.leaf(
+                dice,
+                Work::Call {
+                    model,
+                    answer: Answer::TooManyRequests,
+                },
+                80,
+                400,
+            ));
             self.pass(dice, 2000, 2600);
         }
         // Prompts are read at some 8,000 tokens a second, answers are written at some 70.
@@ -45,7 +65,9 @@ impl Timeline {
 
 /// A session that would end after the month began earlier.
 pub(super) fn keep_in_month(traces: &mut [Trace]) {
-    let Some(end) = traces.iter().map(|trace| trace.root.end).max() else { return };
+    let Some(end) = traces.iter().map(|trace| trace.root.end).max() else {
+        return;
+    };
     if end >= END {
         let by = end - END + SECOND;
         traces.iter_mut().for_each(|trace| trace.root.shift_back(by));
