@@ -4,6 +4,7 @@
 
 mod collect;
 mod config;
+mod demo;
 mod exit;
 mod logging;
 mod report;
@@ -25,6 +26,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// All of it on generated traffic: collect, settle, report; ends with the margins
+    Demo(demo::DemoArgs),
     /// Receive OTLP and write priced spans to the lake
     Collect(collect::CollectArgs),
     /// Turn received spans into billable calls, each counted once
@@ -40,6 +43,7 @@ enum Command {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
+        Command::Demo(args) => demo::run(args),
         Command::Collect(args) => collect::run(args),
         Command::Settle(args) => settle::run(args),
         Command::Report(args) => report::run(args),
