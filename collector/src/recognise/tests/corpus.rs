@@ -15,14 +15,23 @@ use crate::wire::traces::{Span, resource_spans};
 
 /// Captures that no reading of their own records can get right, with the reason.
 const KNOWN_LIMITS: &[(&str, &str)] = &[
-    ("openlit/openai_stream_nousage", "the library's own estimate stands where usage belongs, unmarked"),
+    (
+        "openlit/openai_stream_nousage",
+        "the library's own estimate stands where usage belongs, unmarked",
+    ),
     ("litellm-otel/mock_response", "a mocked response looks like a call"),
 ];
 
 /// Captures whose wrong or partial records stand beside a right one; settle picks the right one.
 const WRONG_BESIDE_RIGHT: &[(&str, &str)] = &[
-    ("traceloop-anthropic/stream_cached", "one token too many in the output of the second record"),
-    ("mixed-two-vendors/traceloop_plus_openinference_openai", "a streamed record without reasoning"),
+    (
+        "traceloop-anthropic/stream_cached",
+        "one token too many in the output of the second record",
+    ),
+    (
+        "mixed-two-vendors/traceloop_plus_openinference_openai",
+        "a streamed record without reasoning",
+    ),
 ];
 
 fn corpus() -> PathBuf {
@@ -44,7 +53,9 @@ fn captures() -> Vec<(String, PathBuf)> {
         .iter()
         .flat_map(|library| {
             let library_name = name(library);
-            folders(library).into_iter().map(move |capture| (format!("{library_name}/{}", name(&capture)), capture))
+            folders(library)
+                .into_iter()
+                .map(move |capture| (format!("{library_name}/{}", name(&capture)), capture))
         })
         .collect()
 }
@@ -109,7 +120,12 @@ impl Figures {
         };
         let disjoint = |figure: &str| call["disjoint"][figure].as_i64();
         let unsplit = best["input_total_unsplit"].as_i64();
-        check("input_uncached", self.uncached, unsplit.or(best["input_uncached"].as_i64()), None);
+        check(
+            "input_uncached",
+            self.uncached,
+            unsplit.or(best["input_uncached"].as_i64()),
+            None,
+        );
         check("cache_read", self.cache_read, best["cache_read"].as_i64(), None);
         check("cache_write", self.cache_write, best["cache_write"].as_i64(), None);
         check("output", self.output, best["output"].as_i64(), disjoint("output"));
@@ -138,7 +154,11 @@ fn records(folder: &Path) -> Vec<Figures> {
     for file in files {
         let name = file.file_name().expect("a file has a name").to_string_lossy().into_owned();
         let body = fs::read(&file).expect("a capture's file is readable");
-        let body = if name.ends_with(".json") && name != "truth.json" { protobuf(&name, &body) } else { body };
+        let body = if name.ends_with(".json") && name != "truth.json" {
+            protobuf(&name, &body)
+        } else {
+            body
+        };
         if name.starts_with("traces") {
             let mut span = Span::default();
             for group in resource_spans(&body) {
@@ -190,7 +210,9 @@ fn truth(folder: &Path) -> Vec<Json> {
 fn is_told(call: &Json) -> bool {
     let best = &call["best_possible_from_telemetry"];
     call["billable"] == true
-        && ["input_uncached", "output", "input_total_unsplit"].iter().any(|figure| best[*figure].as_i64().is_some_and(|count| count > 0))
+        && ["input_uncached", "output", "input_total_unsplit"]
+            .iter()
+            .any(|figure| best[*figure].as_i64().is_some_and(|count| count > 0))
 }
 
 #[test]
@@ -230,7 +252,10 @@ fn no_leaf_tells_of_a_call_that_was_not_made() {
             continue;
         }
         let calls = truth(&folder);
-        for record in records(&folder).iter().filter(|record| record.role.is_leaf() && record.has_usage()) {
+        for record in records(&folder)
+            .iter()
+            .filter(|record| record.role.is_leaf() && record.has_usage())
+        {
             let fits = calls.iter().any(|call| {
                 // Records of logs and wrappers may know less than the best one, but nothing else.
                 let known = |ours: Option<i64>, figure: &str| {
@@ -262,6 +287,9 @@ fn helpers_and_announcements_are_no_calls() {
             .iter()
             .filter(|record| record.role.is_leaf() && !record.has_usage())
             .count();
-        assert!(without_usage <= silent, "{name}: {without_usage} leaves without usage, {silent} calls without any");
+        assert!(
+            without_usage <= silent,
+            "{name}: {without_usage} leaves without usage, {silent} calls without any"
+        );
     }
 }
