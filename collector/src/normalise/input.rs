@@ -185,7 +185,10 @@ fn mode(reported: &Reported, total: i64, cached: i128, about: About<'_>, flags: 
     };
     let more_than_input = cached > i128::from(total);
     let with_cached = sum(&[Some(total), reported.output]).map(|plain| plain + cached);
-    let total_counts_beside = reported.output.is_some() && reported.total.map(i128::from) == with_cached;
+    // A total that reasoning and tool prompt explain as well proves nothing.
+    let beside_output = i128::from(reported.reasoning.unwrap_or(0)) + i128::from(reported.tool_prompt.unwrap_or(0));
+    let total_counts_beside =
+        reported.total.is_some() && reported.total.map(i128::from) == with_cached && beside_output != cached;
     if more_than_input || total_counts_beside {
         if by_profile == Some(Mode::Inclusive) {
             flags.set(Flag::ProfileConflict);
@@ -211,11 +214,15 @@ struct Writes {
 
 /// Cache writes by lifetime; what has none stated is put with those of five minutes.
 fn writes(reported: &Reported, flags: &mut Flags) -> Writes {
-    let (five, hour) = (reported.cache_write_5m, reported.cache_write_1h);
-    let parts = match (five, hour) {
-        (None, None) => None,
-        (five, hour) => five.unwrap_or(0i64).checked_add(hour.unwrap_or(0)),
-    };
+    let (mut five, mut hour) = (reported.cache_write_5m, reported.cache_write_1h);
+    let mut parts = None;
+    if five.is_some() || hour.is_some() {
+        parts = five.unwrap_or(0i64).checked_add(hour.unwrap_or(0));
+        if parts.is_none() {
+            flags.set(Flag::InvalidCount);
+            (five, hour) = (None, None);
+        }
+    }
     let (total, five_minutes) = match (reported.cache_write, parts) {
         (None, None) => (None, None),
         (None, Some(parts)) => (Some(parts), five),

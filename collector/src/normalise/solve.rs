@@ -62,7 +62,8 @@ pub fn normalise(mut record: Recognised<'_>) -> Normalised<'_> {
         solve(&reported, about, &mut flags)
     });
     record.flags = flags;
-    let missing = record.role.is_leaf().then_some(UsageStatus::Missing);
+    let should_have_usage = record.role.is_leaf() || flags.has(Flag::TotalOnly);
+    let missing = should_have_usage.then_some(UsageStatus::Missing);
     let (buckets, usage, usage_status) = solved.map_or(
         (Buckets::default(), UsageCounts::default(), missing),
         |(buckets, usage, status)| (buckets, usage, Some(status)),

@@ -118,7 +118,7 @@ impl Dimension {
     }
 
     /// The defaults, the most telling first.
-    fn defaults(self) -> &'static [&'static str] {
+    pub(super) fn defaults(self) -> &'static [&'static str] {
         match self {
             Dimension::Customer => &[
                 "customer.id",
@@ -206,7 +206,7 @@ impl Dimension {
     }
 
     /// Names that applications choose inside an emitter's free metadata.
-    fn metadata_names(self) -> &'static [&'static str] {
+    pub(super) fn metadata_names(self) -> &'static [&'static str] {
         match self {
             Dimension::Customer => &[
                 "customer_id",

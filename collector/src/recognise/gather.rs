@@ -74,10 +74,10 @@ impl<'s, 'a> Gathered<'s, 'a> {
     /// Reads the emitter's own sums in place of usage: for aggregates that carry nothing else.
     pub(crate) fn read_aggregated(&mut self, keys: &Keys) {
         for (index, attribute) in self.attributes.iter().enumerate() {
-            if let Some(of_key) = keys.get(attribute.key).filter(|of_key| of_key.aggregated) {
-                if let Some((field, rank)) = of_key.field {
-                    self.offer(field, rank, index as u32);
-                }
+            if let Some(of_key) = keys.get(attribute.key).filter(|of_key| of_key.aggregated)
+                && let Some((field, rank)) = of_key.field
+            {
+                self.offer(field, rank, index as u32);
             }
         }
     }
@@ -105,10 +105,10 @@ impl<'s, 'a> Gathered<'s, 'a> {
         let better = rank <= self.rank[slot];
         if field.is_count() && rank != self.rank[slot] {
             let [old, new] = [current, index].map(|at| super::count::count(&self.attributes[at as usize].value));
-            if let (Ok(old), Ok(new)) = (old, new) {
-                if old != new {
-                    self.flags.set(Flag::AliasConflict);
-                }
+            if let (Ok(old), Ok(new)) = (old, new)
+                && old != new
+            {
+                self.flags.set(Flag::AliasConflict);
             }
         }
         if better {

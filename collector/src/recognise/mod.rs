@@ -7,7 +7,7 @@
 //! Spans without any LLM meaning give a row as well (`Role::Other`), since a parent may carry the customer's id.
 
 mod attribution;
-mod cost;
+pub(crate) mod cost;
 pub(crate) mod count;
 mod event;
 mod facts;

@@ -220,10 +220,10 @@ fn by_address(address: &str) -> Option<&'static str> {
 
 /// Names that only one provider gives. Open-weight models say nothing of who serves them.
 fn by_model(model: &str) -> Option<&'static str> {
-    if let Some((prefix, _)) = model.split_once('/') {
-        if let Folded::Known(provider) = fold(prefix) {
-            return Some(provider);
-        }
+    if let Some((prefix, _)) = model.split_once('/')
+        && let Folded::Known(provider) = fold(prefix)
+    {
+        return Some(provider);
     }
     let bedrock = [
         "anthropic.",

@@ -1,5 +1,6 @@
 //! Tests over whole records: real captures, the vectors of the conventions, and properties on hostile input.
 
 mod corpus;
+mod document;
 mod properties;
 mod vectors;
