@@ -107,6 +107,15 @@ impl Amount {
         }
     }
 
+    /// The coefficient at that scale, where the value is exact there.
+    pub(crate) fn at_exactly(self, scale: u8) -> Option<i128> {
+        let exact = self.normalised();
+        if exact.ninths || exact.scale > scale {
+            return None;
+        }
+        exact.at_scale(scale)
+    }
+
     /// Divided by a positive whole number and rounded half to even at `scale` decimals.
     pub(crate) fn divide_rounded(self, divisor: i64, scale: u8) -> Option<Self> {
         let exact = self.normalised();

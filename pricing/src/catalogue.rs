@@ -6,6 +6,7 @@
 use std::sync::{LazyLock, OnceLock};
 
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use crate::amount::Amount;
 use crate::cache::MatchCache;
@@ -110,6 +111,8 @@ pub(crate) struct Rate {
     pub(crate) base: Option<Amount>,
     /// First token of the tier and its rate, ascending.
     pub(crate) tiers: Vec<(i64, Amount)>,
+    /// The base and each tier once more, in 10^-18 USD for one single unit, where that is exact.
+    pub(crate) per_unit: SmallVec<[Option<i128>; 2]>,
 }
 
 /// A factor on several rates at once, compiled.
@@ -211,6 +214,28 @@ impl Card {
 }
 
 impl Rate {
+    pub(crate) fn new(unit: UsageKey, base: Option<Amount>, mut tiers: Vec<(i64, Amount)>) -> Self {
+        tiers.sort_by_key(|(first, _)| *first);
+        let per_unit = |rate: Amount| rate.checked_div_per(unit.unit().per)?.at_exactly(18);
+        let per_unit = std::iter::once(base.and_then(per_unit))
+            .chain(tiers.iter().map(|(_, rate)| per_unit(*rate)));
+        Self {
+            unit,
+            base,
+            per_unit: per_unit.collect(),
+            tiers,
+        }
+    }
+
+    /// The rate of one single unit in 10^-18 USD, where it is exact: what sums without a receipt go by.
+    pub(crate) fn per_unit_at(&self, input_tokens: i128) -> Option<i128> {
+        let tier = self
+            .tiers
+            .iter()
+            .rposition(|(first, _)| input_tokens >= i128::from(*first));
+        self.per_unit[tier.map_or(0, |index| index + 1)]
+    }
+
     /// The rate for a request with that many input tokens in all, and the tier's first token.
     pub(crate) fn at(&self, input_tokens: i128) -> Option<(Amount, Option<i64>)> {
         let tier = self.tiers.iter().rev().find(|(first, _)| input_tokens >= i128::from(*first));

@@ -284,37 +284,27 @@ pub(crate) fn compile_card(provider: &str, model: &str, entry: &PriceEntry, laye
     })
 }
 
+/// A base rate, and the first token and rate of each tier.
+type BaseAndTiers = (Option<Amount>, Vec<(i64, Amount)>);
+
 fn compile_rates(entry: &PriceEntry) -> Result<Vec<Rate>, Problem> {
-    let mut rates: Vec<Rate> = Vec::with_capacity(entry.rates.len());
+    let mut rates: BTreeMap<UsageKey, BaseAndTiers> = BTreeMap::new();
     for (key, amount) in &entry.rates {
-        rates.push(Rate {
-            unit: price_unit(key)?,
-            base: Some(checked_rate(key, *amount)?),
-            tiers: Vec::new(),
-        });
+        rates.entry(price_unit(key)?).or_default().0 = Some(checked_rate(key, *amount)?);
     }
     for tier in &entry.tiers {
         if tier.above.is_some() == tier.at_least.is_some() || tier.first_token() < 0 {
             return Err(Problem::Tier);
         }
         for (key, amount) in &tier.rates {
-            let unit = price_unit(key)?;
             let step = (tier.first_token(), checked_rate(key, *amount)?);
-            match rates.iter_mut().find(|rate| rate.unit == unit) {
-                Some(rate) => rate.tiers.push(step),
-                None => rates.push(Rate {
-                    unit,
-                    base: None,
-                    tiers: vec![step],
-                }),
-            }
+            rates.entry(price_unit(key)?).or_default().1.push(step);
         }
     }
-    for rate in &mut rates {
-        rate.tiers.sort_by_key(|(first, _)| *first);
-    }
-    rates.sort_by_key(|rate| rate.unit);
-    Ok(rates)
+    Ok(rates
+        .into_iter()
+        .map(|(unit, (base, tiers))| Rate::new(unit, base, tiers))
+        .collect())
 }
 
 fn price_unit(key: &str) -> Result<UsageKey, Problem> {

@@ -14,7 +14,7 @@ use crate::usage::{NANOS, Quantity, Usage};
 /// The counts of one call at one scale: units, or billionths of them when any count has a fraction.
 #[derive(Debug)]
 pub(crate) struct Counts {
-    counts: SmallVec<[(UsageKey, i128); 12]>,
+    counts: SmallVec<[(UsageKey, i128); 6]>,
     reported: UnitSet,
     scale: Scale,
 }
@@ -28,7 +28,7 @@ enum Scale {
 /// The disjoint counts of the priced units.
 #[derive(Debug)]
 pub(crate) struct Leaves {
-    leaves: SmallVec<[(UsageKey, i128); 16]>,
+    leaves: SmallVec<[(UsageKey, i128); 6]>,
     scale: Scale,
 }
 
@@ -251,7 +251,7 @@ impl Counts {
     /// The disjoint counts of the priced units.
     pub(crate) fn leaves(&self, priced: UnitSet) -> Result<Leaves, Contradiction> {
         let positive: UnitSet = self.positive().map(|(unit, _)| unit).collect();
-        let mut units: SmallVec<[UsageKey; 16]> = SmallVec::new();
+        let mut units: SmallVec<[UsageKey; 12]> = SmallVec::new();
         for unit in priced.iter().filter(|unit| *unit != UsageKey::REQUESTS) {
             if self.reported.contains(unit) {
                 units.push(unit);
@@ -362,6 +362,11 @@ impl Counts {
 }
 
 impl Leaves {
+    /// The count of a unit in whole units, where the counts are whole.
+    pub(crate) fn whole(&self, unit: UsageKey) -> Option<i128> {
+        (self.scale == Scale::Whole).then(|| self.of(unit).count)
+    }
+
     pub(crate) fn of(&self, unit: UsageKey) -> Leaf {
         let count = self
             .leaves
