@@ -164,7 +164,9 @@ pub fn run_with(args: PricesArgs, configured: &Overrides) -> anyhow::Result<()> 
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     let kind = |cause: &(dyn std::error::Error + 'static)| {
-        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
         cause.downcast_ref::<io::Error>().map(io::Error::kind).or(json)
     };
     error.chain().any(|cause| kind(cause) == Some(io::ErrorKind::BrokenPipe))
@@ -213,7 +215,11 @@ fn load(path: &Path) -> anyhow::Result<Catalogue> {
 fn moment(at: Option<&str>) -> anyhow::Result<Instant> {
     match at {
         Some(text) => Ok(Instant::parse(text)?),
-        None => Ok(Instant(chrono::Utc::now().timestamp_nanos_opt().context("the clock is beyond the year 2262")?)),
+        None => Ok(Instant(
+            chrono::Utc::now()
+                .timestamp_nanos_opt()
+                .context("the clock is beyond the year 2262")?,
+        )),
     }
 }
 
@@ -233,7 +239,10 @@ fn price(catalogue: &Catalogue, mut input: impl BufRead, out: &mut impl Write) -
 
 fn list(args: &ListArgs, configured: &Overrides, out: &mut impl Write) -> anyhow::Result<()> {
     let catalogue = open(&args.catalogue, configured)?;
-    let filter = Filter { provider: args.provider.clone(), text: args.model.clone() };
+    let filter = Filter {
+        provider: args.provider.clone(),
+        text: args.model.clone(),
+    };
     let listed = catalogue.list(&filter, moment(args.at.as_deref())?);
     match args.format {
         Format::Json => json(&listed, out),
@@ -241,14 +250,26 @@ fn list(args: &ListArgs, configured: &Overrides, out: &mut impl Write) -> anyhow
             let header = ["provider", "model", "input", "cache read", "cache write", "output", "other"];
             let rows = listed.iter().map(listed_row).collect::<Vec<_>>();
             columns(&header, &rows, out)?;
-            Ok(writeln!(out, "\n{} models, USD; tokens per million. Catalogue {}", listed.len(), catalogue.hash())?)
+            Ok(writeln!(
+                out,
+                "\n{} models, USD; tokens per million. Catalogue {}",
+                listed.len(),
+                catalogue.hash()
+            )?)
         }
     }
 }
 
 fn listed_row(model: &ListedModel) -> Vec<String> {
     const SHOWN: [&str; 4] = ["input_mtok", "cache_read_mtok", "cache_write_mtok", "output_mtok"];
-    let rate = |key: &str| model.rates.iter().find(|rate| rate.price_key == key).map(short_rate).unwrap_or_default();
+    let rate = |key: &str| {
+        model
+            .rates
+            .iter()
+            .find(|rate| rate.price_key == key)
+            .map(short_rate)
+            .unwrap_or_default()
+    };
     let others: Vec<String> = model
         .rates
         .iter()
@@ -276,7 +297,10 @@ fn show(args: &ShowArgs, configured: &Overrides, out: &mut impl Write) -> anyhow
     let catalogue = open(&args.catalogue, configured)?;
     let shown = catalogue.show(&args.model, args.provider.as_deref(), moment(args.at.as_deref())?);
     if shown.is_empty() {
-        bail!("no catalogue entry for the model {:?}: see `marginlake prices list --model PART`", args.model);
+        bail!(
+            "no catalogue entry for the model {:?}: see `marginlake prices list --model PART`",
+            args.model
+        );
     }
     match args.format {
         Format::Json => json(&shown, out),
@@ -308,17 +332,37 @@ fn show_model(model: &ShownModel, out: &mut impl Write) -> anyhow::Result<()> {
 fn show_price(price: &ShownPrice, out: &mut impl Write) -> anyhow::Result<()> {
     let mark = if price.in_force { "*" } else { " " };
     let from = price.from.as_deref().unwrap_or("always");
-    let until = price.until.as_deref().map(|until| format!(" until {until}")).unwrap_or_default();
-    let windows = if price.windows == 0 { String::new() } else { format!(", {} daily windows", price.windows) };
-    let when = if price.when.is_empty() { String::new() } else { format!(", when {}", price.when.join(" and ")) };
+    let until = price
+        .until
+        .as_deref()
+        .map(|until| format!(" until {until}"))
+        .unwrap_or_default();
+    let windows = if price.windows == 0 {
+        String::new()
+    } else {
+        format!(", {} daily windows", price.windows)
+    };
+    let when = if price.when.is_empty() {
+        String::new()
+    } else {
+        format!(", when {}", price.when.join(" and "))
+    };
     let own = if price.is_override { ", your override" } else { "" };
-    writeln!(out, "{mark} {from}{until}{windows}{when}  [{}; {}{own}]", price.price_id, price.source)?;
+    writeln!(
+        out,
+        "{mark} {from}{until}{windows}{when}  [{}; {}{own}]",
+        price.price_id, price.source
+    )?;
     if price.free {
         writeln!(out, "    free")?;
     }
     for rate in &price.rates {
         let base = rate.rate.map(|rate| rate.to_string()).unwrap_or_else(|| "-".to_owned());
-        write!(out, "    {:<24} {base:>12} USD per {} {}", rate.price_key, rate.per, rate.usage_key)?;
+        write!(
+            out,
+            "    {:<24} {base:>12} USD per {} {}",
+            rate.price_key, rate.per, rate.usage_key
+        )?;
         for (first, tier) in &rate.tiers {
             write!(out, "; {tier} from {first} input tokens")?;
         }
@@ -341,7 +385,12 @@ fn differences(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<()> {
                 .map(|difference| {
                     let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "-".to_owned());
                     let name = format!("{}/{}", difference.provider, difference.model);
-                    vec![name, difference.what.clone(), value(&difference.before), value(&difference.after)]
+                    vec![
+                        name,
+                        difference.what.clone(),
+                        value(&difference.before),
+                        value(&difference.after),
+                    ]
                 })
                 .collect();
             columns(&["model", "what", "before", "after"], &rows, out)?;
@@ -362,7 +411,12 @@ fn check_file(path: &Path, configured: &Overrides, out: &mut impl Write) -> anyh
         writeln!(out, "{}:{finding}", path.display())?;
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    writeln!(out, "{}: {errors} errors, {} warnings", path.display(), findings.len() - errors)?;
+    writeln!(
+        out,
+        "{}: {errors} errors, {} warnings",
+        path.display(),
+        findings.len() - errors
+    )?;
     if errors > 0 {
         out.flush()?;
         bail!("{} cannot be used: {errors} errors", path.display());
@@ -374,10 +428,14 @@ fn import(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> {
     let mut import = Import::from_genai_prices(&loader::read_text(&args.file)?)
         .with_context(|| format!("{} cannot be imported", args.file.display()))?;
     if let Some(path) = &args.litellm {
-        import.add_litellm_gaps(&loader::read_text(path)?).with_context(|| path.display().to_string())?;
+        import
+            .add_litellm_gaps(&loader::read_text(path)?)
+            .with_context(|| path.display().to_string())?;
     }
     if let Some(path) = &args.models_dev {
-        import.add_models_dev_gaps(&loader::read_text(path)?).with_context(|| path.display().to_string())?;
+        import
+            .add_models_dev_gaps(&loader::read_text(path)?)
+            .with_context(|| path.display().to_string())?;
     }
     for argument in &args.portkey {
         let (provider, path) = argument.split_once('=').context("--portkey needs PROVIDER=FILE")?;
@@ -393,7 +451,13 @@ fn import(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> {
     for note in &import.notes {
         writeln!(out, "{note}")?;
     }
-    Ok(writeln!(out, "{} models written to {}, catalogue {}", catalogue.model_count(), args.out.display(), catalogue.hash())?)
+    Ok(writeln!(
+        out,
+        "{} models written to {}, catalogue {}",
+        catalogue.model_count(),
+        args.out.display(),
+        catalogue.hash()
+    )?)
 }
 
 fn json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
@@ -410,8 +474,11 @@ fn columns(header: &[&str], rows: &[Vec<String>], out: &mut impl Write) -> anyho
     let widths: Vec<usize> = (0..header.len()).map(width).collect();
     let header: Vec<String> = header.iter().map(|title| (*title).to_owned()).collect();
     for row in std::iter::once(&header).chain(rows) {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}", width = *width))
+            .collect();
         writeln!(out, "{}", cells.join("  ").trim_end())?;
     }
     Ok(())

@@ -29,13 +29,9 @@ fn main() {
 }
 
 fn usage() -> Usage {
-    [
-        ("input_tokens", 12_345),
-        ("cache_read_tokens", 2_048),
-        ("output_tokens", 678),
-    ]
-    .into_iter()
-    .collect()
+    [("input_tokens", 12_345), ("cache_read_tokens", 2_048), ("output_tokens", 678)]
+        .into_iter()
+        .collect()
 }
 
 #[divan::bench]
@@ -47,10 +43,7 @@ fn load_the_built_in_catalogue(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = [0, 1])]
 fn cost_warm(bencher: Bencher<'_, '_>, facts: usize) {
     let (catalogue, usage) = (Catalogue::embedded(), usage());
-    let context: Context = [("service_tier", "default")]
-        .into_iter()
-        .take(facts)
-        .collect();
+    let context: Context = [("service_tier", "default")].into_iter().take(facts).collect();
     bencher.counter(ItemsCount::new(CALLS.len())).bench(|| {
         for (provider, model) in CALLS {
             let request = Request {
@@ -83,28 +76,22 @@ fn quote_warm(bencher: Bencher<'_, '_>) {
 fn cost_cold(bencher: Bencher<'_, '_>) {
     let (catalogue, usage, context) = (Catalogue::embedded(), usage(), Context::new());
     let mut number = 0_u64;
-    bencher
-        .counter(ItemsCount::new(CALLS.len()))
-        .bench_local(|| {
-            for (provider, model) in CALLS {
-                number += 1;
-                let name = match number % 2 {
-                    0 => format!("claude-sonnet-4-5-v{number}"),
-                    _ => format!("{model}-{number}"),
-                };
-                let provider = if number.is_multiple_of(2) {
-                    "anthropic"
-                } else {
-                    provider
-                };
-                let request = Request {
-                    provider: Some(provider),
-                    model: Some(&name),
-                    ..Request::new(&usage, &context, NOON)
-                };
-                black_box(catalogue.cost(black_box(&request)));
-            }
-        });
+    bencher.counter(ItemsCount::new(CALLS.len())).bench_local(|| {
+        for (provider, model) in CALLS {
+            number += 1;
+            let name = match number % 2 {
+                0 => format!("claude-sonnet-4-5-v{number}"),
+                _ => format!("{model}-{number}"),
+            };
+            let provider = if number.is_multiple_of(2) { "anthropic" } else { provider };
+            let request = Request {
+                provider: Some(provider),
+                model: Some(&name),
+                ..Request::new(&usage, &context, NOON)
+            };
+            black_box(catalogue.cost(black_box(&request)));
+        }
+    });
 }
 
 #[divan::bench]
@@ -132,9 +119,7 @@ fn genai_prices_0_2_1(bencher: Bencher<'_, '_>) {
         for (provider, model) in NAMES {
             let request = PriceRequest::new(model, &usage)
                 .with_provider_id(provider)
-                .with_timestamp(
-                    std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_794_830_400),
-                );
+                .with_timestamp(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_794_830_400));
             let _ = black_box(calculator.calculate(black_box(&request)));
         }
     });

@@ -189,11 +189,7 @@ impl Amount {
             Some(coefficient) => (self, other, coefficient),
             None => {
                 let (left, right) = (self.normalised(), other.normalised());
-                (
-                    left,
-                    right,
-                    left.coefficient.checked_mul(right.coefficient)?,
-                )
+                (left, right, left.coefficient.checked_mul(right.coefficient)?)
             }
         };
         let product = Self {

@@ -100,14 +100,10 @@ pub struct ShownPrice {
 impl Catalogue {
     /// The models that pass the filter, by provider and id, with the standard price at that moment.
     pub fn list(&self, filter: &Filter, at: Instant) -> Vec<ListedModel> {
-        let provider = filter
-            .provider
-            .as_deref()
-            .map(|name| self.names.by_name(name));
+        let provider = filter.provider.as_deref().map(|name| self.names.by_name(name));
         let text = filter.text.as_deref().unwrap_or_default().to_lowercase();
         let wanted = |model: &&Model| {
-            provider.is_none_or(|wanted| wanted == Some(model.provider))
-                && model.id.to_lowercase().contains(&text)
+            provider.is_none_or(|wanted| wanted == Some(model.provider)) && model.id.to_lowercase().contains(&text)
         };
         let mut listed: Vec<ListedModel> = self
             .models
@@ -125,9 +121,7 @@ impl Catalogue {
                 }
             })
             .collect();
-        listed.sort_by(|left, right| {
-            (&left.provider, &left.model).cmp(&(&right.provider, &right.model))
-        });
+        listed.sort_by(|left, right| (&left.provider, &left.model).cmp(&(&right.provider, &right.model)));
         listed
     }
 
@@ -143,21 +137,13 @@ impl Catalogue {
                 Match::Missing => None,
             })
             .collect();
-        found.extend(
-            (0..self.models.len())
-                .map(|index| index as ModelIndex)
-                .filter(|index| {
-                    let model = self.model(*index);
-                    model.id.eq_ignore_ascii_case(name.trim())
-                        && wanted.is_none_or(|wanted| wanted == Some(model.provider))
-                }),
-        );
+        found.extend((0..self.models.len()).map(|index| index as ModelIndex).filter(|index| {
+            let model = self.model(*index);
+            model.id.eq_ignore_ascii_case(name.trim()) && wanted.is_none_or(|wanted| wanted == Some(model.provider))
+        }));
         found.sort_unstable();
         found.dedup();
-        found
-            .into_iter()
-            .map(|index| self.shown(index, at))
-            .collect()
+        found.into_iter().map(|index| self.shown(index, at)).collect()
     }
 
     fn shown(&self, index: ModelIndex, at: Instant) -> ShownModel {
@@ -165,11 +151,7 @@ impl Catalogue {
         let provider = self.provider(model.provider);
         let entry = self.entry(model);
         let multipliers = provider.multipliers.iter().filter(|multiplier| {
-            multiplier.models.is_empty()
-                || multiplier
-                    .models
-                    .iter()
-                    .any(|pattern| pattern.matches(&model.id))
+            multiplier.models.is_empty() || multiplier.models.iter().any(|pattern| pattern.matches(&model.id))
         });
         ShownModel {
             provider: provider.id.clone(),
@@ -179,19 +161,9 @@ impl Catalogue {
             also: entry
                 .map(|entry| entry.also.clone().into_iter().collect())
                 .unwrap_or_default(),
-            prices: model
-                .cards
-                .iter()
-                .map(|card| shown_price(card, at))
-                .collect(),
+            prices: model.cards.iter().map(|card| shown_price(card, at)).collect(),
             multipliers: multipliers
-                .map(|multiplier| {
-                    format!(
-                        "{} when {}",
-                        multiplier.factor,
-                        conditions(&multiplier.when).join(", ")
-                    )
-                })
+                .map(|multiplier| format!("{} when {}", multiplier.factor, conditions(&multiplier.when).join(", ")))
                 .collect(),
         }
     }
@@ -274,10 +246,7 @@ mod tests {
             let listed = Catalogue::embedded().list(&filter, at(day));
             listed[0].rates[0].rate.expect("a base rate").to_string()
         };
-        assert_eq!(
-            (rate("2026-07-29"), rate("2026-07-30")),
-            ("1".to_owned(), "0.2".to_owned())
-        );
+        assert_eq!((rate("2026-07-29"), rate("2026-07-30")), ("1".to_owned(), "0.2".to_owned()));
     }
 
     #[test]
@@ -288,11 +257,6 @@ mod tests {
             providers.contains(&"anthropic") && providers.contains(&"google"),
             "{providers:?}"
         );
-        assert!(
-            shown[0]
-                .prices
-                .iter()
-                .any(|price| price.when == ["processing=batch"])
-        );
+        assert!(shown[0].prices.iter().any(|price| price.when == ["processing=batch"]));
     }
 }

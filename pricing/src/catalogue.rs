@@ -217,8 +217,7 @@ impl Rate {
     pub(crate) fn new(unit: UsageKey, base: Option<Amount>, mut tiers: Vec<(i64, Amount)>) -> Self {
         tiers.sort_by_key(|(first, _)| *first);
         let per_unit = |rate: Amount| rate.checked_div_per(unit.unit().per)?.at_exactly(18);
-        let per_unit = std::iter::once(base.and_then(per_unit))
-            .chain(tiers.iter().map(|(_, rate)| per_unit(*rate)));
+        let per_unit = std::iter::once(base.and_then(per_unit)).chain(tiers.iter().map(|(_, rate)| per_unit(*rate)));
         Self {
             unit,
             base,
@@ -229,10 +228,7 @@ impl Rate {
 
     /// The rate of one single unit in 10^-18 USD, where it is exact: what sums without a receipt go by.
     pub(crate) fn per_unit_at(&self, input_tokens: i128) -> Option<i128> {
-        let tier = self
-            .tiers
-            .iter()
-            .rposition(|(first, _)| input_tokens >= i128::from(*first));
+        let tier = self.tiers.iter().rposition(|(first, _)| input_tokens >= i128::from(*first));
         self.per_unit[tier.map_or(0, |index| index + 1)]
     }
 

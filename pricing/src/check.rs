@@ -99,9 +99,7 @@ pub fn check_toml(text: &str, catalogue: &Catalogue) -> Vec<Finding> {
             Err(error) => return vec![malformed(text, &error)],
         }
     }
-    checker
-        .findings
-        .sort_by_key(|finding| (finding.line, finding.severity));
+    checker.findings.sort_by_key(|finding| (finding.line, finding.severity));
     checker.findings
 }
 
@@ -115,17 +113,9 @@ pub fn check_document(document: &Document) -> Vec<Finding> {
         checker.provider(provider, None);
     }
     if let Err(error) = Catalogue::new(document.clone()) {
-        let known = checker
-            .findings
-            .iter()
-            .any(|finding| finding.severity == Severity::Error);
+        let known = checker.findings.iter().any(|finding| finding.severity == Severity::Error);
         if !known {
-            checker.add(
-                Severity::Error,
-                None,
-                error.place,
-                error.problem.to_string(),
-            );
+            checker.add(Severity::Error, None, error.place, error.problem.to_string());
         }
     }
     checker.findings
@@ -141,11 +131,7 @@ fn malformed(text: &str, error: &toml::de::Error) -> Finding {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 
 struct Checker<'a> {
@@ -154,13 +140,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn add(
-        &mut self,
-        severity: Severity,
-        offset: Option<usize>,
-        place: impl Into<String>,
-        message: String,
-    ) {
+    fn add(&mut self, severity: Severity, offset: Option<usize>, place: impl Into<String>, message: String) {
         let line = offset.map(|offset| line_of(self.text, offset));
         self.findings.push(Finding {
             severity,
@@ -179,24 +159,16 @@ impl Checker<'_> {
             let model_place = places.and_then(|places| places.model.get(index));
             let offset = model_place.map(|model| model.span().start);
             if ids.insert(&model.id, ()).is_some() {
-                self.add(
-                    Severity::Error,
-                    offset,
-                    &place,
-                    "the id is used twice".to_owned(),
-                );
+                self.add(Severity::Error, offset, &place, "the id is used twice".to_owned());
             }
             for pattern in &model.patterns {
                 if let Err(error) = Pattern::validate(pattern) {
                     self.add(Severity::Error, offset, &place, error.to_string());
                 }
                 if let PatternEntry::Glob(text) = pattern
-                    && let Some(other) = literals
-                        .insert(text, &model.id)
-                        .filter(|other| *other != model.id)
+                    && let Some(other) = literals.insert(text, &model.id).filter(|other| *other != model.id)
                 {
-                    let message =
-                        format!("the name {text:?} is also matched by {other}, which comes first");
+                    let message = format!("the name {text:?} is also matched by {other}, which comes first");
                     self.add(Severity::Warning, offset, &place, message);
                 }
             }
@@ -208,13 +180,7 @@ impl Checker<'_> {
         }
     }
 
-    fn prices(
-        &mut self,
-        provider: &str,
-        model: &ModelEntry,
-        place: &str,
-        offset_of: &dyn Fn(usize) -> Option<usize>,
-    ) {
+    fn prices(&mut self, provider: &str, model: &ModelEntry, place: &str, offset_of: &dyn Fn(usize) -> Option<usize>) {
         let mut standard: Vec<(usize, Card)> = Vec::new();
         for (number, price) in model.price.iter().enumerate() {
             let place = format!("{place}, price {}", number + 1);
@@ -225,21 +191,11 @@ impl Checker<'_> {
                         standard.push((number, card));
                     }
                 }
-                Err(problem) => self.add(
-                    Severity::Error,
-                    offset_of(number),
-                    place,
-                    problem.to_string(),
-                ),
+                Err(problem) => self.add(Severity::Error, offset_of(number), place, problem.to_string()),
             }
         }
         if model.price.is_empty() {
-            self.add(
-                Severity::Warning,
-                offset_of(0),
-                place,
-                "the model has no price".to_owned(),
-            );
+            self.add(Severity::Warning, offset_of(0), place, "the model has no price".to_owned());
         }
         standard.sort_by_key(|(_, card)| card.from);
         for pair in standard.windows(2) {
@@ -253,13 +209,8 @@ impl Checker<'_> {
                 self.add(Severity::Warning, offset, &after.price_id, message);
             }
             for rate in &after.rates {
-                let earlier = before
-                    .rates
-                    .iter()
-                    .find(|earlier| earlier.unit == rate.unit);
-                if let (Some(new), Some(old)) =
-                    (rate.base, earlier.and_then(|earlier| earlier.base))
-                {
+                let earlier = before.rates.iter().find(|earlier| earlier.unit == rate.unit);
+                if let (Some(new), Some(old)) = (rate.base, earlier.and_then(|earlier| earlier.base)) {
                     self.jump(offset, &after.price_id, rate.unit.price_key(), old, new);
                 }
             }
@@ -268,11 +219,7 @@ impl Checker<'_> {
 
     /// What looks wrong within one price.
     fn rates(&mut self, price: &PriceEntry, place: &str, offset: Option<usize>) {
-        let units: UnitSet = price
-            .rates
-            .keys()
-            .filter_map(|key| UsageKey::from_price_key(key))
-            .collect();
+        let units: UnitSet = price.rates.keys().filter_map(|key| UsageKey::from_price_key(key)).collect();
         if price.when.is_empty() {
             for unit in units.iter() {
                 if let Some(whole) = unit.wholes().iter().find(|whole| !units.contains(*whole)) {
@@ -294,33 +241,23 @@ impl Checker<'_> {
         }
         for (key, rate) in price.rates.iter().filter(|(key, _)| key.ends_with("_mtok")) {
             if *rate > Amount::from(2_000) {
-                let message = format!(
-                    "{key} {rate} USD per million tokens: was the price per thousand, or in cents?"
-                );
+                let message = format!("{key} {rate} USD per million tokens: was the price per thousand, or in cents?");
                 self.add(Severity::Warning, offset, place, message);
             }
         }
     }
 
     fn jump(&mut self, offset: Option<usize>, place: &str, key: &str, old: Amount, new: Amount) {
-        let hundredfold = |low: Amount, high: Amount| {
-            !low.is_zero()
-                && low
-                    .checked_mul(Amount::from(100))
-                    .is_some_and(|limit| high >= limit)
-        };
+        let hundredfold =
+            |low: Amount, high: Amount| !low.is_zero() && low.checked_mul(Amount::from(100)).is_some_and(|limit| high >= limit);
         if hundredfold(old, new) || hundredfold(new, old) {
-            let message = format!(
-                "{key} goes from {old} to {new}: cents for dollars, or per token for per million?"
-            );
+            let message = format!("{key} goes from {old} to {new}: cents for dollars, or per token for per million?");
             self.add(Severity::Warning, offset, place, message);
         }
     }
 
     fn overrides(&mut self, overrides: &Overrides, places: &Places, catalogue: &Catalogue) {
-        let offset = |places: &[Spanned<IgnoredAny>], index: usize| {
-            places.get(index).map(|place| place.span().start)
-        };
+        let offset = |places: &[Spanned<IgnoredAny>], index: usize| places.get(index).map(|place| place.span().start);
         for (index, price) in overrides.price.iter().enumerate() {
             let one = Overrides {
                 price: vec![price.clone()],
@@ -332,12 +269,7 @@ impl Checker<'_> {
                 self.rates_against(price, &place, offset, catalogue);
             }
             if price.source.trim().is_empty() {
-                self.add(
-                    Severity::Warning,
-                    offset,
-                    &place,
-                    "the price states no source".to_owned(),
-                );
+                self.add(Severity::Warning, offset, &place, "the price states no source".to_owned());
             }
         }
         // What follows may name providers that the prices add.
@@ -374,10 +306,7 @@ impl Checker<'_> {
                     .show(&deployment.model, Some(&deployment.provider), Instant(0))
                     .is_empty()
             {
-                let message = format!(
-                    "stands for {:?}, which the catalogue does not know",
-                    deployment.model
-                );
+                let message = format!("stands for {:?}, which the catalogue does not know", deployment.model);
                 self.add(Severity::Warning, offset, place, message);
             }
         }
@@ -388,24 +317,13 @@ impl Checker<'_> {
         match catalogue.with_overrides(overrides) {
             Ok(_) => true,
             Err(error) => {
-                self.add(
-                    Severity::Error,
-                    offset,
-                    error.place,
-                    error.problem.to_string(),
-                );
+                self.add(Severity::Error, offset, error.place, error.problem.to_string());
                 false
             }
         }
     }
 
-    fn rates_against(
-        &mut self,
-        price: &PriceOverride,
-        place: &str,
-        offset: Option<usize>,
-        catalogue: &Catalogue,
-    ) {
+    fn rates_against(&mut self, price: &PriceOverride, place: &str, offset: Option<usize>, catalogue: &Catalogue) {
         let at = price
             .from
             .as_deref()
@@ -467,10 +385,7 @@ mod tests {
             ),
         ] {
             let found = found(text);
-            assert!(
-                found.iter().any(|finding| finding.contains(expected)),
-                "{text}\n{found:?}"
-            );
+            assert!(found.iter().any(|finding| finding.contains(expected)), "{text}\n{found:?}");
         }
     }
 

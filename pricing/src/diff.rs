@@ -48,24 +48,13 @@ fn facts(document: &Document) -> Facts {
         };
         add("", "names".to_owned(), provider.provider.names.join(", "));
         add("", "hosts".to_owned(), provider.provider.hosts.join(", "));
-        add(
-            "",
-            "fallback".to_owned(),
-            provider.provider.fallback.join(", "),
-        );
+        add("", "fallback".to_owned(), provider.provider.fallback.join(", "));
         for multiplier in &provider.multiplier {
-            let value = format!(
-                "{} for {:?} when {:?}",
-                multiplier.factor, multiplier.models, multiplier.when
-            );
+            let value = format!("{} for {:?} when {:?}", multiplier.factor, multiplier.models, multiplier.when);
             add("", format!("multiplier {}", multiplier.id), value);
         }
         for model in &provider.model {
-            add(
-                &model.id,
-                "match".to_owned(),
-                format!("{:?}", model.patterns),
-            );
+            add(&model.id, "match".to_owned(), format!("{:?}", model.patterns));
             for price in &model.price {
                 let label = label(price);
                 if price.free {
@@ -84,11 +73,7 @@ fn facts(document: &Document) -> Facts {
                     }
                 }
                 for (key, least) in &price.minimum {
-                    add(
-                        &model.id,
-                        format!("{label} minimum {key}"),
-                        least.to_string(),
-                    );
+                    add(&model.id, format!("{label} minimum {key}"), least.to_string());
                 }
             }
         }
@@ -103,22 +88,13 @@ fn label(price: &PriceEntry) -> String {
         .as_deref()
         .map(|until| format!(" until {until}"))
         .unwrap_or_default();
-    let when: String = price
-        .when
-        .iter()
-        .map(|(name, value)| format!(" {name}={value}"))
-        .collect();
+    let when: String = price.when.iter().map(|(name, value)| format!(" {name}={value}")).collect();
     let windows: String = price
         .windows
         .iter()
         .map(|window| {
             let zone = window.zone.as_deref().unwrap_or("Z");
-            format!(
-                " {}{}-{}{zone}",
-                window.days.join(","),
-                window.from,
-                window.to
-            )
+            format!(" {}{}-{}{zone}", window.days.join(","), window.from, window.to)
         })
         .collect();
     format!("[{from}{until}{when}{windows}]")

@@ -19,11 +19,7 @@ const SDK_NAMES: [&str; 2] = ["openai", "anthropic"];
 
 impl Catalogue {
     /// The provider and model of a request, or `None` with the reason in the receipt.
-    pub(crate) fn identify(
-        &self,
-        request: &Request<'_>,
-        mut receipt: Option<&mut Quote>,
-    ) -> Option<Identified> {
+    pub(crate) fn identify(&self, request: &Request<'_>, mut receipt: Option<&mut Quote>) -> Option<Identified> {
         let name = request.model.unwrap_or_default();
         let (provider, name) = self.identify_provider(request, name, receipt.as_deref_mut())?;
         if let Some(quote) = receipt.as_deref_mut() {
@@ -34,17 +30,12 @@ impl Catalogue {
                 if let Some(quote) = receipt {
                     let matched = self.model(model);
                     quote.model = Some(matched.id.clone());
-                    quote
-                        .assumptions
-                        .extend(spelling.describe().map(str::to_owned));
+                    quote.assumptions.extend(spelling.describe().map(str::to_owned));
                     if matched.provider != provider {
-                        let (wanted, owner) = (
-                            &self.provider(provider).id,
-                            &self.provider(matched.provider).id,
-                        );
-                        quote.assumptions.push(format!(
-                            "{wanted} does not list the model: standard rates of {owner}"
-                        ));
+                        let (wanted, owner) = (&self.provider(provider).id, &self.provider(matched.provider).id);
+                        quote
+                            .assumptions
+                            .push(format!("{wanted} does not list the model: standard rates of {owner}"));
                     }
                 }
                 Some(Identified { provider, model })
@@ -86,20 +77,17 @@ impl Catalogue {
             .provider
             .map(str::trim)
             .filter(|name| named.is_some() || !is_not_a_provider(name));
-        if let Some(provider) =
-            named.filter(|index| !SDK_NAMES.contains(&self.provider(*index).id.as_str()))
-        {
+        if let Some(provider) = named.filter(|index| !SDK_NAMES.contains(&self.provider(*index).id.as_str())) {
             return Some((provider, model));
         }
         let endpoint = endpoint_of(request);
         let hosted = endpoint.and_then(|endpoint| self.names.by_endpoint(endpoint, named));
         if let Some(hosted) = hosted {
-            if let (Some(name), Some(quote)) = (explicit.filter(|_| named != Some(hosted)), receipt)
-            {
+            if let (Some(name), Some(quote)) = (explicit.filter(|_| named != Some(hosted)), receipt) {
                 let id = &self.provider(hosted).id;
-                quote.assumptions.push(format!(
-                    "the host is {id}'s: the provider name {name:?} was set aside"
-                ));
+                quote
+                    .assumptions
+                    .push(format!("the host is {id}'s: the provider name {name:?} was set aside"));
             }
             return Some((hosted, model));
         }
@@ -113,24 +101,18 @@ impl Catalogue {
             None
         };
         if let Some(name) = explicit {
-            return refuse(
-                format!("no catalogue entry for the provider {name:?}"),
-                receipt,
-            );
+            return refuse(format!("no catalogue entry for the provider {name:?}"), receipt);
         }
         if let Some(endpoint) = endpoint {
-            return refuse(
-                format!("the host {:?} belongs to no known provider", endpoint.host),
-                receipt,
-            );
+            return refuse(format!("the host {:?} belongs to no known provider", endpoint.host), receipt);
         }
         match self.provider_of_model(model) {
             Some((provider, rest)) => {
                 if let Some(quote) = receipt {
                     let id = &self.provider(provider).id;
-                    quote.assumptions.push(format!(
-                        "no provider is named: {id} by the name of the model"
-                    ));
+                    quote
+                        .assumptions
+                        .push(format!("no provider is named: {id} by the name of the model"));
                 }
                 Some((provider, rest))
             }
@@ -149,8 +131,7 @@ impl Catalogue {
         }
         let by_prefix = model.trim().split_once('/').and_then(|(prefix, rest)| {
             let provider = self.names.by_exact_name(prefix)?;
-            matches!(self.find_model(provider, rest), Match::Found { .. })
-                .then_some((provider, rest))
+            matches!(self.find_model(provider, rest), Match::Found { .. }).then_some((provider, rest))
         });
         by_prefix.or_else(|| {
             let claims = |index: &usize| {
@@ -207,8 +188,6 @@ impl<'a> Facts<'a> {
         if name == "processing" && context.get("service_tier") == Some("batch") {
             return Some("batch");
         }
-        self.implied
-            .filter(|(implied, _)| *implied == name)
-            .map(|(_, value)| value)
+        self.implied.filter(|(implied, _)| *implied == name).map(|(_, value)| value)
     }
 }

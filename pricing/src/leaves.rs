@@ -73,19 +73,9 @@ impl fmt::Display for Contradiction {
             Self::PartsAboveWhole { whole } => {
                 write!(f, "the parts of {whole} add up to more than it")
             }
-            Self::WholeMissing { whole, part } => write!(
-                f,
-                "{part} was reported without {whole}, of which it is a part"
-            ),
-            Self::OverlapMissing {
-                overlap,
-                left,
-                right,
-            } => {
-                write!(
-                    f,
-                    "{left} and {right} overlap, and {overlap} was not reported"
-                )
+            Self::WholeMissing { whole, part } => write!(f, "{part} was reported without {whole}, of which it is a part"),
+            Self::OverlapMissing { overlap, left, right } => {
+                write!(f, "{left} and {right} overlap, and {overlap} was not reported")
             }
         }
     }
@@ -129,11 +119,7 @@ impl Counts {
         Self {
             counts,
             reported: usage.reported(),
-            scale: if has_fraction {
-                Scale::Nanos
-            } else {
-                Scale::Whole
-            },
+            scale: if has_fraction { Scale::Nanos } else { Scale::Whole },
         }
     }
 
@@ -172,9 +158,7 @@ impl Counts {
 
     /// Whether any count of tokens in that direction was reported.
     pub(crate) fn reports_tokens(&self, direction: Direction) -> bool {
-        let is_it = |unit: UsageKey| {
-            unit.unit().family == Family::Tokens && unit.unit().direction == Some(direction)
-        };
+        let is_it = |unit: UsageKey| unit.unit().family == Family::Tokens && unit.unit().direction == Some(direction);
         self.counts.iter().any(|(unit, _)| is_it(*unit))
     }
 
@@ -201,17 +185,9 @@ impl Counts {
             Scale::Whole => i128::from(least),
             Scale::Nanos => i128::from(least) * NANOS,
         };
-        let wholes: SmallVec<[UsageKey; 2]> = UsageKey::all()
-            .filter(|whole| unit.wholes().contains(*whole))
-            .collect();
-        let whole_count = wholes
-            .iter()
-            .filter_map(|whole| self.get(*whole))
-            .find(|count| *count != 0);
-        let Some(count) = whole_count
-            .or_else(|| self.get(unit))
-            .filter(|count| *count > 0)
-        else {
+        let wholes: SmallVec<[UsageKey; 2]> = UsageKey::all().filter(|whole| unit.wholes().contains(*whole)).collect();
+        let whole_count = wholes.iter().filter_map(|whole| self.get(*whole)).find(|count| *count != 0);
+        let Some(count) = whole_count.or_else(|| self.get(unit)).filter(|count| *count > 0) else {
             return;
         };
         let billed = count.max(least);
@@ -222,22 +198,13 @@ impl Counts {
     /// A part above its whole, or parts that together exceed it; needs no prices.
     pub(crate) fn contradiction(&self) -> Option<Contradiction> {
         for &(whole, total) in &self.counts {
-            let mut sums = [
-                (Dimension::Modality, 0_i128),
-                (Dimension::Kind, 0),
-                (Dimension::Lifetime, 0),
-            ];
-            for &(part, count) in self
-                .counts
-                .iter()
-                .filter(|(part, _)| whole.parts().contains(*part))
-            {
+            let mut sums = [(Dimension::Modality, 0_i128), (Dimension::Kind, 0), (Dimension::Lifetime, 0)];
+            for &(part, count) in self.counts.iter().filter(|(part, _)| whole.parts().contains(*part)) {
                 if count > total {
                     return Some(Contradiction::PartAboveWhole { part, whole });
                 }
                 let dimension = part.refines(whole);
-                if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| Some(*known) == dimension)
-                {
+                if let Some((_, sum)) = sums.iter_mut().find(|(known, _)| Some(*known) == dimension) {
                     *sum += count;
                 }
             }
@@ -289,41 +256,27 @@ impl Counts {
                 .for_each(|(_, leaf)| *leaf += shared);
         }
         if priced.contains(UsageKey::REQUESTS) {
-            leaves.leaves.push((
-                UsageKey::REQUESTS,
-                if self.scale == Scale::Whole { 1 } else { NANOS },
-            ));
+            leaves
+                .leaves
+                .push((UsageKey::REQUESTS, if self.scale == Scale::Whole { 1 } else { NANOS }));
         }
         Ok(leaves)
     }
 
     /// Where two priced units overlap and the overlap has no rate of its own (cached audio where only cache and
     /// audio are priced): the overlap, which must be known, and the unit at whose rate it is billed, the cache.
-    fn unpriced_overlaps(
-        &self,
-        priced: UnitSet,
-    ) -> Result<SmallVec<[(UsageKey, UsageKey); 2]>, Contradiction> {
+    fn unpriced_overlaps(&self, priced: UnitSet) -> Result<SmallVec<[(UsageKey, UsageKey); 2]>, Contradiction> {
         let mut overlaps = SmallVec::new();
         for (left, _) in self.positive().filter(|(left, _)| priced.contains(*left)) {
-            for (right, _) in self
-                .positive()
-                .filter(|(right, _)| *right > left && priced.contains(*right))
-            {
-                let Some(overlap) = left
-                    .join(right)
-                    .filter(|overlap| *overlap != left && *overlap != right)
-                else {
+            for (right, _) in self.positive().filter(|(right, _)| *right > left && priced.contains(*right)) {
+                let Some(overlap) = left.join(right).filter(|overlap| *overlap != left && *overlap != right) else {
                     continue;
                 };
                 if priced.contains(overlap) || overlaps.iter().any(|(known, _)| *known == overlap) {
                     continue;
                 }
                 if self.get(overlap).is_none() {
-                    return Err(Contradiction::OverlapMissing {
-                        overlap,
-                        left,
-                        right,
-                    });
+                    return Err(Contradiction::OverlapMissing { overlap, left, right });
                 }
                 let bearer = if left.fixes_modality() { right } else { left };
                 overlaps.push((overlap, bearer));
@@ -335,9 +288,7 @@ impl Counts {
     /// A priced unit that was not reported counts zero, unless what was reported says that it cannot be zero.
     fn absent(&self, unit: UsageKey, positive: UnitSet) -> Result<(), Contradiction> {
         if positive.intersects(unit.parts())
-            && let Some((part, _)) = self
-                .positive()
-                .find(|(part, _)| unit.parts().contains(*part))
+            && let Some((part, _)) = self.positive().find(|(part, _)| unit.parts().contains(*part))
         {
             return Err(Contradiction::WholeMissing { whole: unit, part });
         }

@@ -58,3 +58,7 @@ pub use provider::normalise_provider;
 pub use quote::{Cost, Line, Quote, Request, Status};
 pub use unit::{Direction, Family, Unit, UsageKey};
 pub use usage::{ParseQuantityError, Quantity, Usage};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -187,40 +187,24 @@ impl Overrides {
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.price.is_empty()
-            && self.contract.is_empty()
-            && self.multiplier.is_empty()
-            && self.deployment.is_empty()
+        self.price.is_empty() && self.contract.is_empty() && self.multiplier.is_empty() && self.deployment.is_empty()
     }
 
     pub(crate) fn canonical(&self) -> String {
-        serde_json::to_string(self)
-            .expect("strings, numbers and maps with text keys always serialise")
+        serde_json::to_string(self).expect("strings, numbers and maps with text keys always serialise")
     }
 }
 
 impl Contract {
-    pub(crate) fn applies(
-        &self,
-        provider: ProviderIndex,
-        model: &str,
-        scope: &Scope<'_>,
-        moment: Instant,
-    ) -> bool {
-        let is = |wanted: &Option<String>, given: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| given == Some(wanted))
-        };
+    pub(crate) fn applies(&self, provider: ProviderIndex, model: &str, scope: &Scope<'_>, moment: Instant) -> bool {
+        let is = |wanted: &Option<String>, given: Option<&str>| wanted.as_deref().is_none_or(|wanted| given == Some(wanted));
         self.from <= moment
             && moment < self.until
             && self.provider.is_none_or(|wanted| wanted == provider)
             && is(&self.organisation, scope.organisation)
             && is(&self.project, scope.project)
             && is(&self.tenant, scope.tenant)
-            && (self.models.is_empty()
-                || self
-                    .models
-                    .iter()
-                    .any(|pattern| pattern.matches(&model.to_lowercase())))
+            && (self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(&model.to_lowercase())))
     }
 
     /// How narrowly the contract is drawn: the narrower one wins.
@@ -229,10 +213,7 @@ impl Contract {
             .iter()
             .filter(|field| field.is_some())
             .count();
-        scope
-            + usize::from(self.provider.is_some())
-            + usize::from(!self.models.is_empty())
-            + usize::from(!self.when.is_empty())
+        scope + usize::from(self.provider.is_some()) + usize::from(!self.models.is_empty()) + usize::from(!self.when.is_empty())
     }
 
     pub(crate) fn terms(&self, unit: UsageKey) -> Option<Terms> {
@@ -244,29 +225,18 @@ impl Contract {
     }
 }
 
-pub(crate) fn apply(
-    catalogue: &mut Catalogue,
-    overrides: &Overrides,
-) -> Result<(), CatalogueError> {
+pub(crate) fn apply(catalogue: &mut Catalogue, overrides: &Overrides) -> Result<(), CatalogueError> {
     for (number, price) in overrides.price.iter().enumerate() {
-        apply_price(catalogue, price).map_err(at(format!(
-            "price {} ({}/{})",
-            number + 1,
-            price.provider,
-            price.model
-        )))?;
+        apply_price(catalogue, price).map_err(at(format!("price {} ({}/{})", number + 1, price.provider, price.model)))?;
     }
     for entry in &overrides.multiplier {
         let place = || format!("multiplier {} ({})", entry.id, entry.provider);
         let provider = known_provider(catalogue, &entry.provider).map_err(at(place()))?;
         let compiled = compile::compile_multiplier(entry).map_err(at(place()))?;
-        catalogue.providers[usize::from(provider)]
-            .multipliers
-            .push(compiled);
+        catalogue.providers[usize::from(provider)].multipliers.push(compiled);
     }
     for entry in &overrides.contract {
-        let contract =
-            compile_contract(catalogue, entry).map_err(at(format!("contract {}", entry.id)))?;
+        let contract = compile_contract(catalogue, entry).map_err(at(format!("contract {}", entry.id)))?;
         catalogue.contracts.push(contract);
     }
     for entry in &overrides.deployment {
@@ -295,9 +265,7 @@ fn known_provider(catalogue: &Catalogue, name: &str) -> Result<ProviderIndex, Pr
 
 fn apply_price(catalogue: &mut Catalogue, entry: &PriceOverride) -> Result<(), Problem> {
     if entry.provider.trim().is_empty() || entry.model.trim().is_empty() {
-        return Err(Problem::Field(
-            "a price needs a provider and a model".to_owned(),
-        ));
+        return Err(Problem::Field("a price needs a provider and a model".to_owned()));
     }
     let provider = match catalogue.names.by_exact_name(&entry.provider) {
         Some(index) => index,
@@ -330,19 +298,10 @@ fn apply_price(catalogue: &mut Catalogue, entry: &PriceOverride) -> Result<(), P
     } as ModelIndex;
     let price = with_capacity(entry)?;
     let provider_id = catalogue.provider(provider).id.clone();
-    let mut card = compile::compile_card(
-        &provider_id,
-        &catalogue.model(index).id,
-        &price,
-        Layer::Override,
-    )?;
+    let mut card = compile::compile_card(&provider_id, &catalogue.model(index).id, &price, Layer::Override)?;
     card.source.clone_from(&entry.source);
     let model = &mut catalogue.models[index as usize];
-    if model
-        .cards
-        .iter()
-        .any(|other| other.price_id == card.price_id)
-    {
+    if model.cards.iter().any(|other| other.price_id == card.price_id) {
         card.price_id = format!("{}#{}", card.price_id, model.cards.len() + 1);
     }
     model.cards.push(card);
@@ -360,11 +319,9 @@ fn apply_price(catalogue: &mut Catalogue, entry: &PriceOverride) -> Result<(), P
 }
 
 fn add_provider(catalogue: &mut Catalogue, name: &str) -> Result<ProviderIndex, Problem> {
-    let index = ProviderIndex::try_from(catalogue.providers.len())
-        .map_err(|_| Problem::Field("too many providers".to_owned()))?;
-    catalogue
-        .names
-        .add(index, std::iter::once(name), std::iter::empty());
+    let index =
+        ProviderIndex::try_from(catalogue.providers.len()).map_err(|_| Problem::Field("too many providers".to_owned()))?;
+    catalogue.names.add(index, std::iter::once(name), std::iter::empty());
     catalogue.providers.push(Provider {
         id: name.to_owned(),
         otel_name: name.to_owned(),
@@ -397,12 +354,8 @@ fn with_capacity(entry: &PriceOverride) -> Result<PriceEntry, Problem> {
     let shares = i64::try_from(capacity.per_hour.len()).unwrap_or(i64::MAX);
     for (key, per_hour) in &capacity.per_hour {
         let unit = UsageKey::parse(key).ok_or_else(|| Problem::UsageKey(key.clone()))?;
-        let rate =
-            capacity_rate(capacity, *per_hour, shares, unit.unit().per).ok_or_else(|| {
-                Problem::Field(format!(
-                    "the capacity cannot be spread over {per_hour} {key} an hour"
-                ))
-            })?;
+        let rate = capacity_rate(capacity, *per_hour, shares, unit.unit().per)
+            .ok_or_else(|| Problem::Field(format!("the capacity cannot be spread over {per_hour} {key} an hour")))?;
         price.rates.insert(unit.price_key().to_owned(), rate);
     }
     Ok(price)
@@ -426,18 +379,13 @@ fn compile_contract(catalogue: &Catalogue, entry: &ContractEntry) -> Result<Cont
         return Err(Problem::Field("a contract needs an id".to_owned()));
     }
     if entry.discount.is_none() && entry.rates.is_empty() {
-        return Err(Problem::Field(
-            "a contract needs a discount or rates".to_owned(),
-        ));
+        return Err(Problem::Field("a contract needs a discount or rates".to_owned()));
     }
     let discount = entry.discount.unwrap_or(Amount::ZERO);
-    let factor = Amount::ONE
-        .checked_sub(discount)
-        .filter(|factor| compile::is_factor(*factor));
+    let factor = Amount::ONE.checked_sub(discount).filter(|factor| compile::is_factor(*factor));
     let factor = factor.ok_or(Problem::Factor(discount))?;
     let (from, until) = compile::interval(entry.from.as_deref(), entry.until.as_deref())?;
-    let unit =
-        |key: &String| UsageKey::from_price_key(key).ok_or_else(|| Problem::PriceKey(key.clone()));
+    let unit = |key: &String| UsageKey::from_price_key(key).ok_or_else(|| Problem::PriceKey(key.clone()));
     let priced = PriceEntry {
         rates: entry.rates.clone(),
         free: entry.rates.is_empty(),
@@ -463,15 +411,7 @@ fn compile_contract(catalogue: &Catalogue, entry: &ContractEntry) -> Result<Cont
         from,
         until,
         factor,
-        rates: card
-            .rates
-            .iter()
-            .filter_map(|rate| Some((rate.unit, rate.base?)))
-            .collect(),
-        units: entry
-            .price_keys
-            .iter()
-            .map(unit)
-            .collect::<Result<_, _>>()?,
+        rates: card.rates.iter().filter_map(|rate| Some((rate.unit, rate.base?))).collect(),
+        units: entry.price_keys.iter().map(unit).collect::<Result<_, _>>()?,
     })
 }

@@ -56,15 +56,9 @@ impl Catalogue {
 
     fn evaluate(&self, request: &Request<'_>, mut receipt: Option<&mut Quote>) -> Cost {
         let Some(identified) = self.identify(request, receipt.as_deref_mut()) else {
-            return refused(
-                leaves::contradiction_in(request.usage)
-                    .map_or(Status::Unpriced, |_| Status::Invalid),
-            );
+            return refused(leaves::contradiction_in(request.usage).map_or(Status::Unpriced, |_| Status::Invalid));
         };
-        let (provider, model) = (
-            self.provider(identified.provider),
-            self.model(identified.model),
-        );
+        let (provider, model) = (self.provider(identified.provider), self.model(identified.model));
         let owner = self.provider(model.provider).id();
         let facts = Facts::new(request, provider.id());
         let moment = Instant(request.at_unix_nano);
@@ -83,15 +77,10 @@ impl Catalogue {
         }
         let is_fallback = model.provider != identified.provider;
         let Some(in_force) = in_force(model, moment, &facts, request, is_fallback) else {
-            return refuse(
-                Status::Unpriced,
-                format!("{}/{} has no price at {moment}", owner, model.id),
-            );
+            return refuse(Status::Unpriced, format!("{}/{} has no price at {moment}", owner, model.id));
         };
         let mut counts = Counts::new(request.usage);
-        let reads_exclusive = [provider.id(), owner]
-            .iter()
-            .any(|id| matches!(*id, "anthropic" | "aws"));
+        let reads_exclusive = [provider.id(), owner].iter().any(|id| matches!(*id, "anthropic" | "aws"));
         let was_exclusive = reads_exclusive && counts.include_cache();
         if let Some(contradiction) = counts.contradiction() {
             return refuse(Status::Invalid, contradiction.to_string());
@@ -99,9 +88,9 @@ impl Catalogue {
         if let Some(quote) = receipt.as_deref_mut() {
             note_price(quote, model, &in_force, &facts, request, is_fallback);
             if was_exclusive {
-                quote.assumptions.push(
-                    "more tokens were cached than sent: the input count was read as excluding the cache".to_owned(),
-                );
+                quote
+                    .assumptions
+                    .push("more tokens were cached than sent: the input count was read as excluding the cache".to_owned());
             }
         }
         if in_force.picks.is_empty() {
@@ -143,29 +132,16 @@ fn in_force<'a>(
 ) -> Option<InForce<'a>> {
     let known_at = request.known_at_unix_nano.map(Instant);
     let is_active = |card: &&Card| card.is_in_force(moment) && card.is_known_at(known_at);
-    let standard_of =
-        |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
-    let own = model
-        .cards
-        .iter()
-        .rev()
-        .filter(standard_of(Layer::Override))
-        .find(is_active);
-    let listed = model
-        .cards
-        .iter()
-        .rev()
-        .filter(standard_of(Layer::Catalogue))
-        .find(is_active);
+    let standard_of = |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
+    let own = model.cards.iter().rev().filter(standard_of(Layer::Override)).find(is_active);
+    let listed = model.cards.iter().rev().filter(standard_of(Layer::Catalogue)).find(is_active);
     let standard = own.or(listed)?;
     let mut picks = Picks::new();
     if let Some(card) = listed.filter(|_| own.is_none_or(|own| !own.free)) {
         picks.extend(card.rates.iter().map(|rate| Pick { rate, card }));
     }
     if let Some(card) = own {
-        card.rates
-            .iter()
-            .for_each(|rate| replace(&mut picks, Pick { rate, card }));
+        card.rates.iter().for_each(|rate| replace(&mut picks, Pick { rate, card }));
     }
     // Without a single fact no condition can hold.
     if is_fallback || facts.is_empty() || model.cards.iter().all(|card| card.when.is_empty()) {
@@ -194,10 +170,7 @@ fn in_force<'a>(
 }
 
 fn replace<'a>(picks: &mut Picks<'a>, pick: Pick<'a>) {
-    match picks
-        .iter_mut()
-        .find(|present| present.rate.unit == pick.rate.unit)
-    {
+    match picks.iter_mut().find(|present| present.rate.unit == pick.rate.unit) {
         Some(present) => *present = pick,
         None => picks.push(pick),
     }
@@ -213,14 +186,13 @@ fn note_price(
     is_fallback: bool,
 ) {
     quote.price_id = Some(in_force.standard.price_id.clone());
-    if let (Some(known_at), Some(retrieved)) =
-        (request.known_at_unix_nano, in_force.standard.retrieved)
+    if let (Some(known_at), Some(retrieved)) = (request.known_at_unix_nano, in_force.standard.retrieved)
         && in_force.standard.known_from.is_none()
         && retrieved > Instant(known_at)
     {
-        quote.assumptions.push(format!(
-            "known_from_unknown: the price was retrieved on {retrieved}"
-        ));
+        quote
+            .assumptions
+            .push(format!("known_from_unknown: the price was retrieved on {retrieved}"));
     }
     let mut names: Vec<&str> = model
         .cards
@@ -252,9 +224,7 @@ fn note_price(
                 if holding.peek().is_none() {
                     format!("{name}={value} has no rates of its own: standard rates")
                 } else if holding.all(|card| card.from > moment) {
-                    format!(
-                        "rates for {name}={value} are known only from a later day: standard rates"
-                    )
+                    format!("rates for {name}={value} are known only from a later day: standard rates")
                 } else {
                     continue;
                 }
@@ -284,12 +254,7 @@ struct Billed {
 }
 
 impl<'a> Terminology<'a> {
-    fn bill(
-        &self,
-        in_force: &InForce<'a>,
-        counts: &mut Counts,
-        mut receipt: Option<&mut Quote>,
-    ) -> Cost {
+    fn bill(&self, in_force: &InForce<'a>, counts: &mut Counts, mut receipt: Option<&mut Quote>) -> Cost {
         let picks = &in_force.picks;
         let priced: UnitSet = picks.iter().map(|pick| pick.rate.unit).collect();
         for pick in picks {
@@ -313,19 +278,17 @@ impl<'a> Terminology<'a> {
         let input_tokens = counts.total_input();
         let multipliers: SmallVec<[&Multiplier; 4]> = self.multipliers().collect();
         let contract = self.contract();
-        if receipt.is_none() && contract.is_none() && multipliers.is_empty() {
-            if let Some(cost) = plain_sum(picks, &leaves, input_tokens) {
-                let status = if gaps.any {
-                    Status::Partial
-                } else {
-                    Status::Priced
-                };
-                return Cost {
-                    status,
-                    cost: Some(cost),
-                    list_cost: Some(cost),
-                };
-            }
+        let status = if gaps.any { Status::Partial } else { Status::Priced };
+        if receipt.is_none()
+            && contract.is_none()
+            && multipliers.is_empty()
+            && let Some(cost) = plain_sum(picks, &leaves, input_tokens)
+        {
+            return Cost {
+                status,
+                cost: Some(cost),
+                list_cost: Some(cost),
+            };
         }
         let (mut cost, mut list_cost) = (Amount::ZERO, Amount::ZERO);
         for pick in picks {
@@ -349,9 +312,9 @@ impl<'a> Terminology<'a> {
             let (Some(billed), Some((cost_so_far, list_cost_so_far))) = (billed, sums) else {
                 if let Some(quote) = receipt {
                     quote.lines.clear();
-                    quote.reasons.push(format!(
-                        "the exact amount for {unit} does not fit into 38 digits"
-                    ));
+                    quote
+                        .reasons
+                        .push(format!("the exact amount for {unit} does not fit into 38 digits"));
                 }
                 return refused(Status::Unpriced);
             };
@@ -374,15 +337,9 @@ impl<'a> Terminology<'a> {
             }
         }
         if let Some(quote) = receipt {
-            quote
-                .lines
-                .sort_by_key(|line| UsageKey::parse(line.usage_key));
+            quote.lines.sort_by_key(|line| UsageKey::parse(line.usage_key));
         }
-        let status = if gaps.any {
-            Status::Partial
-        } else {
-            Status::Priced
-        };
+        let list_cost = if contract.is_some() { list_cost } else { cost };
         Cost {
             status,
             cost: Some(cost),
@@ -399,23 +356,10 @@ impl<'a> Terminology<'a> {
         multipliers: &[&Multiplier],
         contract: Option<&Contract>,
     ) -> Option<Billed> {
-        let product_at = |rate: Amount| {
-            quantity
-                .amount()
-                .checked_mul(rate)?
-                .checked_div_per(unit.unit().per)
-        };
+        let product_at = |rate: Amount| quantity.amount().checked_mul(rate)?.checked_div_per(unit.unit().per);
         let mut factor = None;
-        for multiplier in multipliers
-            .iter()
-            .filter(|multiplier| multiplier.covers(unit))
-        {
-            factor = Some(
-                factor
-                    .unwrap_or(Amount::ONE)
-                    .checked_mul(multiplier.factor)?
-                    .normalised(),
-            );
+        for multiplier in multipliers.iter().filter(|multiplier| multiplier.covers(unit)) {
+            factor = Some(factor.unwrap_or(Amount::ONE).checked_mul(multiplier.factor)?.normalised());
         }
         let times = |product: Amount, factor: Option<Amount>| match factor {
             None => Some(product),
@@ -435,12 +379,7 @@ impl<'a> Terminology<'a> {
             Some(Terms::Rate(rate)) => (rate, None),
             Some(Terms::Factor(contracted)) => (
                 list_rate,
-                Some(
-                    factor
-                        .unwrap_or(Amount::ONE)
-                        .checked_mul(contracted)?
-                        .normalised(),
-                ),
+                Some(factor.unwrap_or(Amount::ONE).checked_mul(contracted)?.normalised()),
             ),
         };
         let amount = times(product_at(rate)?, multiplier)?;
@@ -460,26 +399,18 @@ impl<'a> Terminology<'a> {
                     .when
                     .iter()
                     .all(|condition| condition.accepts(self.facts.get(&condition.name)))
-                && (multiplier.models.is_empty()
-                    || multiplier
-                        .models
-                        .iter()
-                        .any(|pattern| pattern.matches(&self.model.id)))
+                && (multiplier.models.is_empty() || multiplier.models.iter().any(|pattern| pattern.matches(&self.model.id)))
         })
     }
 
     /// The contract that applies: the most narrowly drawn one, the first among equals.
     fn contract(&self) -> Option<&'a Contract> {
         let applies = |contract: &&Contract| {
-            contract.applies(
-                self.identified.provider,
-                &self.model.id,
-                &self.request.scope,
-                self.moment,
-            ) && contract
-                .when
-                .iter()
-                .all(|condition| condition.accepts(self.facts.get(&condition.name)))
+            contract.applies(self.identified.provider, &self.model.id, &self.request.scope, self.moment)
+                && contract
+                    .when
+                    .iter()
+                    .all(|condition| condition.accepts(self.facts.get(&condition.name)))
         };
         let contracts = self.catalogue.contracts.iter().filter(applies);
         contracts.fold(None, |best: Option<&Contract>, contract| match best {
@@ -504,31 +435,19 @@ impl<'a> Terminology<'a> {
                 }
             }
         }
-        for (name, _) in self
-            .request
-            .usage
-            .unknown()
-            .iter()
-            .filter(|(_, count)| *count > 0.into())
-        {
+        for (name, _) in self.request.usage.unknown().iter().filter(|(_, count)| *count > 0.into()) {
             (some_used, any) = (true, true);
             if let Some(quote) = receipt.as_deref_mut() {
                 quote.unpriced_usage.push(name.clone());
-                quote
-                    .reasons
-                    .push(format!("{name:?} is no known usage key"));
+                quote.reasons.push(format!("{name:?} is no known usage key"));
             }
         }
-        for (side, other) in [
-            (Direction::Input, Direction::Output),
-            (Direction::Output, Direction::Input),
-        ] {
+        for (side, other) in [(Direction::Input, Direction::Output), (Direction::Output, Direction::Input)] {
             let key = match side {
                 Direction::Input => UsageKey::INPUT_TOKENS,
                 Direction::Output => UsageKey::OUTPUT_TOKENS,
             };
-            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other)
-            {
+            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other) {
                 any = true;
                 if let Some(quote) = receipt.as_deref_mut() {
                     quote
@@ -573,11 +492,7 @@ impl Multiplier {
     }
 }
 
-fn applied_ids(
-    unit: UsageKey,
-    multipliers: &[&Multiplier],
-    contract: Option<&Contract>,
-) -> Vec<String> {
+fn applied_ids(unit: UsageKey, multipliers: &[&Multiplier], contract: Option<&Contract>) -> Vec<String> {
     let covering = multipliers
         .iter()
         .filter(|multiplier| multiplier.covers(unit))

@@ -75,13 +75,7 @@ const NOT_PROVIDERS: [&str; 47] = [
 const UNLISTED: [(&str, &[&str]); 14] = [
     (
         "ibm.watsonx.ai",
-        &[
-            "watsonx",
-            "ibm-watsonx",
-            "watsonx-ai",
-            "ibm-watsonx-ai",
-            "ibm",
-        ],
+        &["watsonx", "ibm-watsonx", "watsonx-ai", "ibm-watsonx-ai", "ibm"],
     ),
     ("ollama", &["chatollama"]),
     ("vllm", &["hosted-vllm"]),
@@ -107,9 +101,7 @@ impl ProviderNames {
         hosts: impl Iterator<Item = &'a str>,
     ) -> Vec<&'a str> {
         for name in names.filter(|name| !name.trim().is_empty()) {
-            self.by_name
-                .entry(fold(name).into_owned().into())
-                .or_insert(index);
+            self.by_name.entry(fold(name).into_owned().into()).or_insert(index);
             // The usual spelling too, so that finding it needs no folding.
             self.by_name.entry(name.trim().into()).or_insert(index);
         }
@@ -143,15 +135,8 @@ impl ProviderNames {
     }
 
     /// The provider whose API lives at that endpoint; the expected one is asked first.
-    pub(crate) fn by_endpoint(
-        &self,
-        endpoint: Endpoint<'_>,
-        expected: Option<ProviderIndex>,
-    ) -> Option<ProviderIndex> {
-        let mut own = self
-            .hosts
-            .iter()
-            .filter(|(_, index)| Some(*index) == expected);
+    pub(crate) fn by_endpoint(&self, endpoint: Endpoint<'_>, expected: Option<ProviderIndex>) -> Option<ProviderIndex> {
+        let mut own = self.hosts.iter().filter(|(_, index)| Some(*index) == expected);
         if own.any(|(pattern, _)| pattern.matches(endpoint)) {
             return expected;
         }
@@ -189,13 +174,7 @@ pub fn normalise_provider(raw: &str) -> Option<Cow<'static, str>> {
     let provider = catalogue.provider(index);
     Some(Cow::Borrowed(match provider.id() {
         "google" if folded.contains("vertex") => "gcp.vertex_ai",
-        "google"
-            if folded.contains("gemini")
-                || folded.contains("generative")
-                || folded.contains("studio") =>
-        {
-            "gcp.gemini"
-        }
+        "google" if folded.contains("gemini") || folded.contains("generative") || folded.contains("studio") => "gcp.gemini",
         "google" if folded.ends_with("gla") => "gcp.gemini",
         "google" => "gcp.gen_ai",
         "azure" if folded.contains("inference") || folded == "azure-ai" => "azure.ai.inference",

@@ -201,9 +201,7 @@ static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
             .map(|left| std::array::from_fn(|right| join(left, UsageKey(right as u8))))
             .collect(),
         refinements: all()
-            .map(|part| {
-                std::array::from_fn(|whole| refinement(part.unit(), UsageKey(whole as u8).unit()))
-            })
+            .map(|part| std::array::from_fn(|whole| refinement(part.unit(), UsageKey(whole as u8).unit())))
             .collect(),
         depths: std::array::from_fn(|index| UNITS[index].depth() as u8),
     }

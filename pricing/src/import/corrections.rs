@@ -128,25 +128,14 @@ pub(super) fn apply(import: &mut Import, corrections: &Corrections) -> Result<()
             provider: String::new(),
             ..correction.clone()
         };
-        existing(providers, &correction.provider)?
-            .multiplier
-            .push(multiplier);
-        notes.push(format!(
-            "{}: multiplier {}",
-            correction.provider, correction.id
-        ));
+        existing(providers, &correction.provider)?.multiplier.push(multiplier);
+        notes.push(format!("{}: multiplier {}", correction.provider, correction.id));
     }
     Ok(())
 }
 
-fn provider_or_new<'a>(
-    providers: &'a mut Vec<ProviderDocument>,
-    id: &str,
-) -> &'a mut ProviderDocument {
-    match providers
-        .iter()
-        .position(|document| document.provider.id == id)
-    {
+fn provider_or_new<'a>(providers: &'a mut Vec<ProviderDocument>, id: &str) -> &'a mut ProviderDocument {
+    match providers.iter().position(|document| document.provider.id == id) {
         Some(at) => &mut providers[at],
         None => {
             providers.push(ProviderDocument {
@@ -162,10 +151,7 @@ fn provider_or_new<'a>(
     }
 }
 
-fn existing<'a>(
-    providers: &'a mut [ProviderDocument],
-    id: &str,
-) -> Result<&'a mut ProviderDocument, ImportError> {
+fn existing<'a>(providers: &'a mut [ProviderDocument], id: &str) -> Result<&'a mut ProviderDocument, ImportError> {
     providers
         .iter_mut()
         .find(|document| document.provider.id == id)

@@ -28,11 +28,10 @@ const PORTKEY: [(&str, &str); 4] = [
 ];
 
 pub(super) fn add_models_dev_gaps(import: &mut Import, json: &str) -> Result<(), ImportError> {
-    let providers: BTreeMap<String, Value> =
-        serde_json::from_str(json).map_err(|error| ImportError::Malformed {
-            what: "models.dev's api.json",
-            reason: error.to_string(),
-        })?;
+    let providers: BTreeMap<String, Value> = serde_json::from_str(json).map_err(|error| ImportError::Malformed {
+        what: "models.dev's api.json",
+        reason: error.to_string(),
+    })?;
     add_source(
         import,
         "models.dev",
@@ -41,12 +40,7 @@ pub(super) fn add_models_dev_gaps(import: &mut Import, json: &str) -> Result<(),
     );
     let mut candidates = Vec::new();
     for (provider, value) in &providers {
-        for (name, model) in value
-            .get("models")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten()
-        {
+        for (name, model) in value.get("models").and_then(Value::as_object).into_iter().flatten() {
             let Some(cost) = model.get("cost") else {
                 continue;
             };
@@ -78,16 +72,11 @@ pub(super) fn add_models_dev_gaps(import: &mut Import, json: &str) -> Result<(),
     gap::fill(import, "models.dev", candidates)
 }
 
-pub(super) fn add_portkey_gaps(
-    import: &mut Import,
-    provider: &str,
-    json: &str,
-) -> Result<(), ImportError> {
-    let models: BTreeMap<String, Value> =
-        serde_json::from_str(json).map_err(|error| ImportError::Malformed {
-            what: "Portkey's pricing file",
-            reason: error.to_string(),
-        })?;
+pub(super) fn add_portkey_gaps(import: &mut Import, provider: &str, json: &str) -> Result<(), ImportError> {
+    let models: BTreeMap<String, Value> = serde_json::from_str(json).map_err(|error| ImportError::Malformed {
+        what: "Portkey's pricing file",
+        reason: error.to_string(),
+    })?;
     add_source(
         import,
         "portkey",
@@ -135,11 +124,7 @@ fn add_source(import: &mut Import, id: &str, url: &str, licence: &str) {
         licence: licence.to_owned(),
         ..SourceEntry::default()
     };
-    import
-        .document
-        .sources
-        .entry(id.to_owned())
-        .or_insert(source);
+    import.document.sources.entry(id.to_owned()).or_insert(source);
 }
 
 #[cfg(test)]
@@ -169,19 +154,14 @@ mod tests {
         import.add_models_dev_gaps(json).expect("well formed");
         let model = &import.document.providers[0].model[0];
         assert_eq!(model.price[0].rates["input_mtok"].to_string(), "0.15");
-        assert_eq!(
-            model.price[0].tiers[0].rates["input_mtok"].to_string(),
-            "0.3"
-        );
+        assert_eq!(model.price[0].tiers[0].rates["input_mtok"].to_string(), "0.3");
     }
 
     #[test]
     fn portkey_is_cents_per_token() {
         let mut import = import();
         let json = r#"{"default":{},"m-1":{"pricing_config":{"currency":"USD","pay_as_you_go":{"request_token":{"price":0.00025},"response_token":{"price":0}}}},"free-looking":{"pricing_config":{"pay_as_you_go":{"request_token":{"price":0}}}}}"#;
-        import
-            .add_portkey_gaps("openai", json)
-            .expect("well formed");
+        import.add_portkey_gaps("openai", json).expect("well formed");
         let models = &import.document.providers[0].model;
         assert_eq!(models.len(), 1, "a price of zero only is no price");
         assert_eq!(models[0].price[0].rates["input_mtok"].to_string(), "2.5");

@@ -22,16 +22,11 @@ pub(super) struct Candidate {
 }
 
 /// Adds what is missing and notes who agrees. `source` is the id under which the source is registered.
-pub(super) fn fill(
-    import: &mut Import,
-    source: &str,
-    candidates: Vec<Candidate>,
-) -> Result<(), ImportError> {
-    let catalogue =
-        Catalogue::new(import.document.clone()).map_err(|error| ImportError::Malformed {
-            what: "the catalogue so far",
-            reason: error.to_string(),
-        })?;
+pub(super) fn fill(import: &mut Import, source: &str, candidates: Vec<Candidate>) -> Result<(), ImportError> {
+    let catalogue = Catalogue::new(import.document.clone()).map_err(|error| ImportError::Malformed {
+        what: "the catalogue so far",
+        reason: error.to_string(),
+    })?;
     let (mut added, mut zero) = (0, 0);
     let mut positions: HashMap<String, usize> = HashMap::new();
     for (index, provider) in import.document.providers.iter().enumerate() {
@@ -47,35 +42,23 @@ pub(super) fn fill(
         let models = &mut import.document.providers[position].model;
         if let Match::Found { model, .. } = catalogue.find_model(provider, &candidate.name) {
             let known = catalogue.model(model);
-            let is_it =
-                |entry: &&mut ModelEntry| entry.id == known.id && known.provider == provider;
+            let is_it = |entry: &&mut ModelEntry| entry.id == known.id && known.provider == provider;
             if let Some(entry) = models.iter_mut().find(is_it) {
                 let verdict = compare(entry, &candidate);
                 // Several names of the source may mean one model of ours; agreement with any is agreement.
-                let slot = entry
-                    .also
-                    .entry(source.to_owned())
-                    .or_insert_with(|| verdict.clone());
+                let slot = entry.also.entry(source.to_owned()).or_insert_with(|| verdict.clone());
                 if verdict == SAME {
                     *slot = verdict;
                 }
             }
             continue;
         }
-        if candidate
-            .prices
-            .iter()
-            .flat_map(all_rates)
-            .all(|rate| rate.is_zero())
-        {
+        if candidate.prices.iter().flat_map(all_rates).all(|rate| rate.is_zero()) {
             zero += 1;
             continue;
         }
         let name = candidate.name.to_lowercase();
-        if models
-            .iter()
-            .any(|entry| entry.id.eq_ignore_ascii_case(&name))
-        {
+        if models.iter().any(|entry| entry.id.eq_ignore_ascii_case(&name)) {
             continue;
         }
         models.push(ModelEntry {
@@ -87,7 +70,9 @@ pub(super) fn fill(
         });
         added += 1;
     }
-    import.notes.push(format!("{source}: {added} models added where nothing else had them; {zero} left out for want of a price"));
+    import.notes.push(format!(
+        "{source}: {added} models added where nothing else had them; {zero} left out for want of a price"
+    ));
     Ok(())
 }
 

@@ -31,11 +31,7 @@ const PROVIDERS: [(&str, &str, &[&str]); 34] = [
     ("deepseek", "deepseek", &["deepseek/"]),
     ("elevenlabs", "elevenlabs", &["elevenlabs/"]),
     ("fireworks_ai", "fireworks", &["fireworks_ai/"]),
-    (
-        "fireworks_ai-embedding-models",
-        "fireworks",
-        &["fireworks_ai/"],
-    ),
+    ("fireworks_ai-embedding-models", "fireworks", &["fireworks_ai/"]),
     ("gemini", "google", &["gemini/"]),
     ("github_copilot", "github-copilot", &["github_copilot/"]),
     ("groq", "groq", &["groq/"]),
@@ -50,11 +46,7 @@ const PROVIDERS: [(&str, &str, &[&str]); 34] = [
     ("vertex_ai", "google", &["vertex_ai/"]),
     ("vertex_ai-anthropic_models", "google", &["vertex_ai/"]),
     ("vertex_ai-embedding-models", "google", &["vertex_ai/"]),
-    (
-        "vertex_ai-language-models",
-        "google",
-        &["vertex_ai/", "gemini/"],
-    ),
+    ("vertex_ai-language-models", "google", &["vertex_ai/", "gemini/"]),
     ("vertex_ai-mistral_models", "google", &["vertex_ai/"]),
     ("voyage", "voyageai", &["voyage/"]),
     ("xai", "x-ai", &["xai/"]),
@@ -66,48 +58,20 @@ const FIELDS: [(&str, &str, i64); 16] = [
     ("input_cost_per_token", "input_mtok", 1_000_000),
     ("output_cost_per_token", "output_mtok", 1_000_000),
     ("cache_read_input_token_cost", "cache_read_mtok", 1_000_000),
-    (
-        "cache_creation_input_token_cost",
-        "cache_write_mtok",
-        1_000_000,
-    ),
-    (
-        "cache_creation_input_token_cost_above_1hr",
-        "cache_write_1h_mtok",
-        1_000_000,
-    ),
+    ("cache_creation_input_token_cost", "cache_write_mtok", 1_000_000),
+    ("cache_creation_input_token_cost_above_1hr", "cache_write_1h_mtok", 1_000_000),
     (
         "cache_creation_input_token_cost_above_12hr",
         "cache_write_12h_mtok",
         1_000_000,
     ),
     ("input_cost_per_audio_token", "input_audio_mtok", 1_000_000),
-    (
-        "output_cost_per_audio_token",
-        "output_audio_mtok",
-        1_000_000,
-    ),
-    (
-        "cache_read_input_audio_token_cost",
-        "cache_audio_read_mtok",
-        1_000_000,
-    ),
+    ("output_cost_per_audio_token", "output_audio_mtok", 1_000_000),
+    ("cache_read_input_audio_token_cost", "cache_audio_read_mtok", 1_000_000),
     ("input_cost_per_image_token", "input_image_mtok", 1_000_000),
-    (
-        "output_cost_per_image_token",
-        "output_image_mtok",
-        1_000_000,
-    ),
-    (
-        "cache_read_input_image_token_cost",
-        "cache_image_read_mtok",
-        1_000_000,
-    ),
-    (
-        "output_cost_per_reasoning_token",
-        "output_reasoning_mtok",
-        1_000_000,
-    ),
+    ("output_cost_per_image_token", "output_image_mtok", 1_000_000),
+    ("cache_read_input_image_token_cost", "cache_image_read_mtok", 1_000_000),
+    ("output_cost_per_reasoning_token", "output_reasoning_mtok", 1_000_000),
     ("input_cost_per_character", "input_mchars", 1_000_000),
     ("ocr_cost_per_page", "input_document_kpages", 1_000),
     ("input_cost_per_query", "rerank_searches_kcount", 1_000),
@@ -121,11 +85,10 @@ const VARIANTS: [(&str, &str, &str); 3] = [
 ];
 
 pub(super) fn add_gaps(import: &mut Import, json: &str) -> Result<(), ImportError> {
-    let map: BTreeMap<String, Value> =
-        serde_json::from_str(json).map_err(|error| ImportError::Malformed {
-            what: "LiteLLM's price map",
-            reason: error.to_string(),
-        })?;
+    let map: BTreeMap<String, Value> = serde_json::from_str(json).map_err(|error| ImportError::Malformed {
+        what: "LiteLLM's price map",
+        reason: error.to_string(),
+    })?;
     import.document.sources.insert(
         SOURCE.to_owned(),
         SourceEntry {
@@ -145,13 +108,8 @@ pub(super) fn add_gaps(import: &mut Import, json: &str) -> Result<(), ImportErro
 
 fn candidate(key: &str, fields: &Map<String, Value>) -> Option<Candidate> {
     let litellm_provider = fields.get("litellm_provider")?.as_str()?;
-    let (_, provider, prefixes) = PROVIDERS
-        .iter()
-        .find(|(name, ..)| *name == litellm_provider)?;
-    let name = prefixes
-        .iter()
-        .find_map(|prefix| key.strip_prefix(prefix))
-        .unwrap_or(key);
+    let (_, provider, prefixes) = PROVIDERS.iter().find(|(name, ..)| *name == litellm_provider)?;
+    let name = prefixes.iter().find_map(|prefix| key.strip_prefix(prefix)).unwrap_or(key);
     let has_own_path = matches!(
         *provider,
         "azure" | "aws" | "openai" | "google" | "x-ai" | "anthropic" | "deepseek"
@@ -186,28 +144,18 @@ fn rates(fields: &Map<String, Value>, suffix: &str) -> PriceEntry {
     let mut entry = PriceEntry::default();
     let mut tiers: BTreeMap<i64, BTreeMap<String, Amount>> = BTreeMap::new();
     for (field, key, per) in FIELDS {
-        let rate = |name: &str| {
-            fields
-                .get(name)
-                .and_then(number_text)
-                .and_then(|rate| per_units(rate, per))
-        };
+        let rate = |name: &str| fields.get(name).and_then(number_text).and_then(|rate| per_units(rate, per));
         if let Some(rate) = rate(&format!("{field}{suffix}")) {
             entry.rates.insert(key.to_owned(), rate);
         }
         for name in fields.keys() {
-            let threshold = name
-                .strip_prefix(field)
-                .and_then(|rest| rest.strip_prefix("_above_"));
+            let threshold = name.strip_prefix(field).and_then(|rest| rest.strip_prefix("_above_"));
             let threshold = threshold.and_then(|rest| rest.strip_suffix(suffix));
             let threshold = threshold
                 .and_then(|rest| rest.strip_suffix("k_tokens"))
                 .and_then(|digits| digits.parse::<i64>().ok());
             if let (Some(thousands), Some(rate)) = (threshold, rate(name)) {
-                tiers
-                    .entry(thousands * 1_000)
-                    .or_default()
-                    .insert(key.to_owned(), rate);
+                tiers.entry(thousands * 1_000).or_default().insert(key.to_owned(), rate);
             }
         }
     }
@@ -229,9 +177,7 @@ fn rates(fields: &Map<String, Value>, suffix: &str) -> PriceEntry {
         })
         .collect();
     drop_parts_without_whole(&mut entry);
-    if suffix.is_empty()
-        && fields.get("mode").and_then(Value::as_str) == Some("audio_transcription")
-    {
+    if suffix.is_empty() && fields.get("mode").and_then(Value::as_str) == Some("audio_transcription") {
         let per_second = fields
             .get("input_cost_per_second")
             .and_then(number_text)

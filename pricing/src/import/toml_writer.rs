@@ -48,10 +48,7 @@ pub(crate) fn provider(document: &ProviderDocument) -> String {
         map(
             &mut out,
             "also",
-            model
-                .also
-                .iter()
-                .map(|(source, verdict)| (source.as_str(), quoted(verdict))),
+            model.also.iter().map(|(source, verdict)| (source.as_str(), quoted(verdict))),
         );
         model.price.iter().for_each(|entry| price(&mut out, entry));
     }

@@ -5,11 +5,7 @@
 //! DeepSeek's peak hours, Anthropic's batch launch, spellings that we understand and it does not, models from a
 //! second source, contradictions that it overlooks, and usage without a price that it calls zero.
 //! `DIFFERENTIAL_CASES` sets the number of random calls (default 20,000).
-#![allow(
-    clippy::disallowed_types,
-    clippy::float_arithmetic,
-    reason = "the other side is float"
-)]
+#![allow(clippy::disallowed_types, clippy::float_arithmetic, reason = "the other side is float")]
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -39,16 +35,12 @@ fn as_numbers(value: &mut Value, in_prices: bool) {
             for (key, value) in map.iter_mut() {
                 let is_price = in_prices || key == "prices";
                 match value {
-                    Value::String(text) if in_prices => {
-                        *value = text.parse::<f64>().expect("a price").into()
-                    }
+                    Value::String(text) if in_prices => *value = text.parse::<f64>().expect("a price").into(),
                     other => as_numbers(other, is_price && key != "constraint"),
                 }
             }
         }
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| as_numbers(item, in_prices)),
+        Value::Array(items) => items.iter_mut().for_each(|item| as_numbers(item, in_prices)),
         _ => {}
     }
 }
@@ -61,20 +53,12 @@ static NAMES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     for provider in seed["providers"].as_array().expect("providers") {
         let id = provider["id"].as_str().expect("an id");
         for model in provider["models"].as_array().expect("models") {
-            names.push((
-                id.to_owned(),
-                model["id"].as_str().expect("an id").to_owned(),
-            ));
-            literals(&model["match"], &mut |name| {
-                names.push((id.to_owned(), name.to_owned()))
-            });
+            names.push((id.to_owned(), model["id"].as_str().expect("an id").to_owned()));
+            literals(&model["match"], &mut |name| names.push((id.to_owned(), name.to_owned())));
         }
         if ["openai", "anthropic", "azure", "google", "aws"].contains(&id) {
             for key in map.keys() {
-                names.push((
-                    id.to_owned(),
-                    key.rsplit('/').next().unwrap_or(key).to_owned(),
-                ));
+                names.push((id.to_owned(), key.rsplit('/').next().unwrap_or(key).to_owned()));
             }
         }
     }
@@ -85,8 +69,7 @@ static NAMES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
 
 /// The names that both sides know.
 static SHARED_NAMES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
-    let is_shared =
-        |(provider, model): &&(String, String)| compare(&plain(provider, model)) == Ok(true);
+    let is_shared = |(provider, model): &&(String, String)| compare(&plain(provider, model)) == Ok(true);
     NAMES.iter().filter(is_shared).cloned().collect()
 });
 
@@ -115,11 +98,7 @@ struct Call {
 
 /// `Ok(true)` when both priced it alike, `Ok(false)` for a difference we mean.
 fn compare(call: &Call) -> Result<bool, String> {
-    let usage: Usage = call
-        .usage
-        .iter()
-        .map(|(key, count)| (*key, *count))
-        .collect();
+    let usage: Usage = call.usage.iter().map(|(key, count)| (*key, *count)).collect();
     let context: Context = call.context.iter().copied().collect();
     let at_unix_nano = i64::from(call.at_seconds) * 1_000_000_000;
     let ours = Catalogue::embedded().price(&Request {
@@ -144,8 +123,7 @@ fn compare(call: &Call) -> Result<bool, String> {
         Err(_) => return Ok(false),
     };
     let model = ours.model.as_deref().unwrap_or_default();
-    let batch_launch =
-        call.provider == "anthropic" && call.context.contains(&("processing", "batch"));
+    let batch_launch = call.provider == "anthropic" && call.context.contains(&("processing", "batch"));
     if CORRECTED.contains(&model) || (batch_launch && call.at_seconds < 1_791_936_000) {
         return Ok(false);
     }
@@ -160,10 +138,7 @@ fn compare(call: &Call) -> Result<bool, String> {
             theirs.model_id, theirs.total_price
         ));
     };
-    let cost: f64 = cost
-        .to_string()
-        .parse()
-        .expect("a decimal is a float's text too");
+    let cost: f64 = cost.to_string().parse().expect("a decimal is a float's text too");
     let tolerance = 1e-9 * cost.abs().max(theirs.total_price.abs()) + 1e-15;
     if (cost - theirs.total_price).abs() > tolerance {
         return Err(format!(
@@ -195,14 +170,8 @@ fn every_known_name_costs_the_same_on_both_sides() {
         .iter()
         .map(|(provider, model)| compare(&plain(provider, model)))
         .collect();
-    let failures: Vec<_> = outcomes
-        .iter()
-        .filter_map(|outcome| outcome.as_ref().err())
-        .collect();
-    let alike = outcomes
-        .iter()
-        .filter(|outcome| matches!(outcome, Ok(true)))
-        .count();
+    let failures: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    let alike = outcomes.iter().filter(|outcome| matches!(outcome, Ok(true))).count();
     assert!(
         failures.is_empty(),
         "{} of {}:\n{:#?}",
@@ -210,11 +179,7 @@ fn every_known_name_costs_the_same_on_both_sides() {
         outcomes.len(),
         &failures[..failures.len().min(20)]
     );
-    assert!(
-        alike > 5_000,
-        "only {alike} of {} were priced by both",
-        outcomes.len()
-    );
+    assert!(alike > 5_000, "only {alike} of {} were priced by both", outcomes.len());
 }
 
 #[test]
@@ -245,10 +210,7 @@ fn random_calls_cost_the_same_on_both_sides() {
         failures.len(),
         failures[..failures.len().min(20)].join("\n")
     );
-    assert!(
-        alike * 2 > cases,
-        "only {alike} of {cases} were priced by both"
-    );
+    assert!(alike * 2 > cases, "only {alike} of {cases} were priced by both");
 }
 
 fn random_call(runner: &mut TestRunner) -> Call {
@@ -256,8 +218,7 @@ fn random_call(runner: &mut TestRunner) -> Call {
         use proptest::prelude::Rng;
         runner.rng().next_u64() % limit.max(1)
     };
-    let (provider, model) =
-        &SHARED_NAMES[usize::try_from(below(SHARED_NAMES.len() as u64)).expect("an index")];
+    let (provider, model) = &SHARED_NAMES[usize::try_from(below(SHARED_NAMES.len() as u64)).expect("an index")];
     let mut usage = BTreeMap::new();
     // Sizes around tiers and up to 2^53, where the other side's floats end.
     let size = |below: &mut dyn FnMut(u64) -> u64| match below(6) {

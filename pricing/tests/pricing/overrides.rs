@@ -1,8 +1,6 @@
 //! What a user's own prices, contracts, multipliers and deployments do.
 
-use marginlake_pricing::{
-    Catalogue, Context, Instant, Overrides, Quote, Request, Scope, Status, Usage,
-};
+use marginlake_pricing::{Catalogue, Context, Instant, Overrides, Quote, Request, Scope, Status, Usage};
 
 const NOON: &str = "2026-11-16T12:00:00Z";
 
@@ -30,9 +28,7 @@ fn call<'a>(provider: &'a str, model: &'a str) -> Call<'a> {
 
 fn quote(overrides: &str, call: &Call<'_>) -> Quote {
     let overrides = Overrides::parse(overrides).expect("well formed");
-    let catalogue = Catalogue::embedded()
-        .with_overrides(&overrides)
-        .expect("accepted");
+    let catalogue = Catalogue::embedded().with_overrides(&overrides).expect("accepted");
     assert_ne!(catalogue.hash(), Catalogue::embedded().hash());
     let usage: Usage = call.usage.iter().copied().collect();
     let context: Context = call.context.iter().copied().collect();
@@ -43,11 +39,7 @@ fn quote(overrides: &str, call: &Call<'_>) -> Quote {
             tenant: call.tenant,
             ..Scope::default()
         },
-        ..Request::new(
-            &usage,
-            &context,
-            Instant::parse(call.at).expect("a moment").0,
-        )
+        ..Request::new(&usage, &context, Instant::parse(call.at).expect("a moment").0)
     })
 }
 
@@ -68,10 +60,7 @@ fn an_own_price_wins_key_by_key_for_its_time() {
     );
     assert_eq!(in_november.cost.expect("priced").to_string(), "3");
     assert_eq!(in_november.lines[0].source, "letter of 2026-10-20");
-    assert!(
-        in_november.lines[0].price_id.ends_with("+override"),
-        "{in_november:?}"
-    );
+    assert!(in_november.lines[0].price_id.ends_with("+override"), "{in_november:?}");
     assert_eq!(in_november.lines[1].source, "genai-prices");
     let after = Call {
         at: "2026-12-01T00:00:00Z",
@@ -102,11 +91,7 @@ fn a_self_hosted_model_costs_its_machines() {
         },
     );
     assert_eq!(quote.cost.expect("priced").to_string(), "1.25");
-    assert_eq!(
-        quote.status,
-        Status::Partial,
-        "the input has no rate of its own"
-    );
+    assert_eq!(quote.status, Status::Partial, "the input has no rate of its own");
     let by_seconds = "[[price]]\nprovider = \"vllm\"\nmodel = \"m\"\nrates = { gpu_hours = \"3.6\" }\nsource = \"s\"\n";
     let call = Call {
         usage: &[("gpu_seconds", 10)],
@@ -122,24 +107,15 @@ fn a_contract_changes_what_we_pay_and_not_the_list() {
                      rates = { input_mtok = \"1.5\" }\nreference = \"MSA 8\"\n\
                      [[contract]]\nid = \"old\"\nprovider = \"openai\"\ntenant = \"eu\"\nmodels = [\"gpt-4o\"]\nuntil = \"2026-01-01\"\ndiscount = \"0.9\"\n";
     let everywhere = quote(overrides, &call("openai", "gpt-4o"));
-    let (paid, list) = (
-        everywhere.cost.expect("priced"),
-        everywhere.list_cost.expect("priced"),
-    );
-    assert_eq!(
-        (paid.to_string(), list.to_string()),
-        ("2.125".to_owned(), "2.5".to_owned())
-    );
+    let (paid, list) = (everywhere.cost.expect("priced"), everywhere.list_cost.expect("priced"));
+    assert_eq!((paid.to_string(), list.to_string()), ("2.125".to_owned(), "2.5".to_owned()));
     assert_eq!(everywhere.lines[0].applied, ["acme-2026"]);
     let eu = Call {
         tenant: Some("eu"),
         ..call("openai", "gpt-4o-mini")
     };
     assert_eq!(cost(overrides, &eu).as_deref(), Some("1.5"));
-    assert_eq!(
-        cost(overrides, &call("anthropic", "claude-opus-5")).as_deref(),
-        Some("5")
-    );
+    assert_eq!(cost(overrides, &call("anthropic", "claude-opus-5")).as_deref(), Some("5"));
 }
 
 #[test]
@@ -148,10 +124,7 @@ fn a_deployment_stands_for_its_model() {
     let quote = quote(overrides, &call("azure.ai.openai", "prod-chat"));
     assert_eq!(quote.cost.expect("priced").to_string(), "2.5");
     assert!(
-        quote
-            .assumptions
-            .iter()
-            .any(|text| text.contains("by configuration")),
+        quote.assumptions.iter().any(|text| text.contains("by configuration")),
         "{quote:?}"
     );
 }
@@ -190,10 +163,7 @@ fn a_price_is_not_known_before_it_was() {
     let earlier = as_of("2026-11-09");
     assert_eq!(earlier.cost.expect("priced").to_string(), "2.5");
     assert!(
-        earlier
-            .assumptions
-            .iter()
-            .any(|text| text.starts_with("known_from_unknown")),
+        earlier.assumptions.iter().any(|text| text.starts_with("known_from_unknown")),
         "{earlier:?}"
     );
 }
@@ -213,9 +183,6 @@ fn what_makes_no_sense_is_refused() {
         "[[price]]\nprovider = \"vllm\"\nmodel = \"m\"\ncapacity = { gpu_hour = \"1\", gpus = 0, per_hour = { output_tokens = 1 } }\n",
     ] {
         let overrides = Overrides::parse(text).expect("well formed");
-        assert!(
-            Catalogue::embedded().with_overrides(&overrides).is_err(),
-            "{text}"
-        );
+        assert!(Catalogue::embedded().with_overrides(&overrides).is_err(), "{text}");
     }
 }

@@ -1,8 +1,6 @@
 //! What holds for every call.
 
-use marginlake_pricing::{
-    Amount, Catalogue, Context, Quantity, Quote, Request, Status, Usage, UsageKey, loader,
-};
+use marginlake_pricing::{Amount, Catalogue, Context, Quantity, Quote, Request, Status, Usage, UsageKey, loader};
 use proptest::prelude::*;
 
 use crate::fixtures::crate_folder;

@@ -55,17 +55,10 @@ fn receipts_of_the_sample_have_the_expected_lines_and_add_up() {
             .iter()
             .map(|part| {
                 let text = |name: &str| part[name].as_str().expect("text").to_owned();
-                format!(
-                    "{} {} at {}",
-                    text("quantity"),
-                    text("usage_key"),
-                    text("rate")
-                )
+                format!("{} {} at {}", text("quantity"), text("usage_key"), text("rate"))
             })
             .collect();
-        let describe = |part: &record::Component| {
-            format!("{} {} at {}", part.quantity, part.usage_key, part.rate)
-        };
+        let describe = |part: &record::Component| format!("{} {} at {}", part.quantity, part.usage_key, part.rate);
         let mut got: Vec<String> = answer.components.iter().map(describe).collect();
         expected.sort();
         got.sort();

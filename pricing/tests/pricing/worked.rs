@@ -2,13 +2,7 @@
 
 use marginlake_pricing::{Catalogue, Context, Instant, Quote, Request, Status, Usage};
 
-pub(crate) fn quote(
-    provider: &str,
-    model: &str,
-    at: &str,
-    usage: &[(&str, i64)],
-    context: &[(&str, &str)],
-) -> Quote {
+pub(crate) fn quote(provider: &str, model: &str, at: &str, usage: &[(&str, i64)], context: &[(&str, &str)]) -> Quote {
     let usage: Usage = usage.iter().copied().collect();
     let context: Context = context.iter().copied().collect();
     let at = Instant::parse(at).expect("a moment").0;
@@ -26,14 +20,7 @@ pub(crate) fn quote(
     quote
 }
 
-fn costs(
-    provider: &str,
-    model: &str,
-    at: &str,
-    usage: &[(&str, i64)],
-    context: &[(&str, &str)],
-    expected: &str,
-) {
+fn costs(provider: &str, model: &str, at: &str, usage: &[(&str, i64)], context: &[(&str, &str)], expected: &str) {
     let quote = quote(provider, model, at, usage, context);
     let cost = quote.cost.map(|cost| cost.to_string());
     assert_eq!(
@@ -60,22 +47,8 @@ fn cached_and_written_input_is_charged_once() {
 #[test]
 fn a_tier_begins_where_the_vendor_says() {
     let gemini = |input| [("input_tokens", input), ("output_tokens", 100)];
-    costs(
-        "gcp.gemini",
-        "gemini-2.5-pro",
-        NOON,
-        &gemini(200_000),
-        &[],
-        "0.251",
-    );
-    costs(
-        "gcp.gemini",
-        "gemini-2.5-pro",
-        NOON,
-        &gemini(200_001),
-        &[],
-        "0.5015025",
-    );
+    costs("gcp.gemini", "gemini-2.5-pro", NOON, &gemini(200_000), &[], "0.251");
+    costs("gcp.gemini", "gemini-2.5-pro", NOON, &gemini(200_001), &[], "0.5015025");
     let grok = |input| [("input_tokens", input), ("output_tokens", 1_000)];
     costs("x_ai", "grok-4.6", NOON, &grok(199_999), &[], "0.405998");
     costs("x_ai", "grok-4.6", NOON, &grok(200_000), &[], "0.812");
@@ -88,14 +61,7 @@ fn a_tier_goes_by_all_input_cached_or_not() {
         ("cache_read_tokens", 99_000),
         ("output_tokens", 10),
     ];
-    costs(
-        "anthropic",
-        "claude-haiku-5-5",
-        NOON,
-        &usage,
-        &[],
-        "0.0054755",
-    );
+    costs("anthropic", "claude-haiku-5-5", NOON, &usage, &[], "0.0054755");
 }
 
 #[test]
@@ -106,22 +72,8 @@ fn the_service_tier_replaces_long_context_rates_too() {
         ("output_tokens", 2_000),
     ];
     costs("openai", "gpt-5.5", NOON, &usage, &[], "1.29");
-    costs(
-        "openai",
-        "gpt-5.5",
-        NOON,
-        &usage,
-        &[("service_tier", "flex")],
-        "0.645",
-    );
-    costs(
-        "openai",
-        "gpt-5.5",
-        NOON,
-        &usage,
-        &[("service_tier", "Flex")],
-        "0.645",
-    );
+    costs("openai", "gpt-5.5", NOON, &usage, &[("service_tier", "flex")], "0.645");
+    costs("openai", "gpt-5.5", NOON, &usage, &[("service_tier", "Flex")], "0.645");
 }
 
 #[test]
@@ -200,14 +152,7 @@ fn modalities_and_cache_overlap_without_double_counting() {
         ("cache_audio_read_tokens", 500),
         ("output_tokens", 3_000),
     ];
-    costs(
-        "gcp.gemini",
-        "gemini-2.5-flash",
-        NOON,
-        &usage,
-        &[],
-        "0.011719",
-    );
+    costs("gcp.gemini", "gemini-2.5-flash", NOON, &usage, &[], "0.011719");
 }
 
 #[test]
@@ -220,11 +165,7 @@ fn peak_hours_follow_the_beijing_working_week() {
     for (model, at, expected) in [
         ("deepseek-v4-pro", "2026-11-14T02:00:00Z", "0.6985"),
         ("deepseek-v4-pro", "2026-11-16T02:00:00Z", "1.397"),
-        (
-            "deepseek-v4-pro",
-            "2026-11-16T00:59:59.999999999Z",
-            "0.6985",
-        ),
+        ("deepseek-v4-pro", "2026-11-16T00:59:59.999999999Z", "0.6985"),
         ("deepseek-v4-pro", "2026-11-16T04:00:00Z", "0.6985"),
         ("deepseek-v4-pro", "2026-08-10T02:00:00Z", "0.41415625"),
         ("deepseek-v4-pro", "2026-08-22T02:00:00Z", "1.397"),
@@ -281,12 +222,7 @@ fn unknown_is_never_zero() {
             &[("input_tokens", 10), ("output_tokens", 1)][..],
             Status::Unpriced,
         ),
-        (
-            "vllm",
-            "llama3.1:8b",
-            &[("input_tokens", 10)],
-            Status::Unpriced,
-        ),
+        ("vllm", "llama3.1:8b", &[("input_tokens", 10)], Status::Unpriced),
         ("openai", "gpt-4o", &[], Status::Unpriced),
         (
             "openai",
@@ -297,11 +233,7 @@ fn unknown_is_never_zero() {
         (
             "openai",
             "gpt-4o",
-            &[
-                ("input_tokens", 10),
-                ("cache_read_tokens", 11),
-                ("output_tokens", 1),
-            ],
+            &[("input_tokens", 10), ("cache_read_tokens", 11), ("output_tokens", 1)],
             Status::Invalid,
         ),
         (
@@ -313,30 +245,18 @@ fn unknown_is_never_zero() {
         (
             "openai",
             "gpt-6-sol",
-            &[
-                ("input_tokens", 10),
-                ("cache_write_tokens", 1),
-                ("cache_write_1h_tokens", 2),
-            ],
+            &[("input_tokens", 10), ("cache_write_tokens", 1), ("cache_write_1h_tokens", 2)],
             Status::Invalid,
         ),
         (
             "anthropic",
             "claude-sonnet-4-5",
-            &[
-                ("input_tokens", 1000),
-                ("cache_read_tokens", 1001),
-                ("output_tokens", 1),
-            ],
+            &[("input_tokens", 1000), ("cache_read_tokens", 1001), ("output_tokens", 1)],
             Status::Invalid,
         ),
     ] {
         let quote = quote(provider, model, NOON, usage, &[]);
-        assert_eq!(
-            (quote.status, quote.cost),
-            (status, None),
-            "{provider} {model} {usage:?}"
-        );
+        assert_eq!((quote.status, quote.cost), (status, None), "{provider} {model} {usage:?}");
         assert!(!quote.reasons.is_empty(), "{provider} {model}");
     }
 }
@@ -347,11 +267,7 @@ fn a_lower_bound_says_what_it_lacks() {
         "openai",
         "gpt-4-turbo",
         NOON,
-        &[
-            ("input_tokens", 10),
-            ("output_tokens", 1),
-            ("code_executions", 2),
-        ],
+        &[("input_tokens", 10), ("output_tokens", 1), ("code_executions", 2)],
         &[],
     );
     assert_eq!(
@@ -360,10 +276,7 @@ fn a_lower_bound_says_what_it_lacks() {
     );
     let one_sided = quote("openai", "gpt-4o", NOON, &[("input_tokens", 10)], &[]);
     assert_eq!(one_sided.status, Status::Partial);
-    assert!(
-        one_sided.reasons[0].contains("output_tokens"),
-        "{one_sided:?}"
-    );
+    assert!(one_sided.reasons[0].contains("output_tokens"), "{one_sided:?}");
 }
 
 #[test]
@@ -374,20 +287,9 @@ fn exclusive_counts_of_bedrock_are_read_as_what_they_are() {
         ("cache_write_tokens", 4_735),
         ("output_tokens", 255),
     ];
-    let quote = quote(
-        "aws.bedrock",
-        "us.anthropic.claude-sonnet-4-20250514-v1:0",
-        NOON,
-        &usage,
-        &[],
-    );
+    let quote = quote("aws.bedrock", "us.anthropic.claude-sonnet-4-20250514-v1:0", NOON, &usage, &[]);
     assert_eq!(quote.cost.expect("priced").to_string(), "0.02159625");
-    assert!(
-        quote
-            .assumptions
-            .iter()
-            .any(|text| text.contains("excluding the cache"))
-    );
+    assert!(quote.assumptions.iter().any(|text| text.contains("excluding the cache")));
 }
 
 #[test]
@@ -420,26 +322,12 @@ fn the_least_billed_audio_is_ten_seconds_at_groq() {
 
 #[test]
 fn the_host_decides_where_the_name_cannot() {
-    let usage: Usage = [("input_tokens", 1_000_000), ("output_tokens", 0)]
-        .into_iter()
-        .collect();
+    let usage: Usage = [("input_tokens", 1_000_000), ("output_tokens", 0)].into_iter().collect();
     let context = Context::new();
     let at = Instant::parse(NOON).expect("a moment").0;
     for (provider, host, url, model, expected) in [
-        (
-            None,
-            Some("api.openai.com"),
-            None,
-            "gpt-4o",
-            Some(("openai", "2.5")),
-        ),
-        (
-            Some("openai"),
-            Some("api.x.ai"),
-            None,
-            "grok-4.6",
-            Some(("x-ai", "4")),
-        ),
+        (None, Some("api.openai.com"), None, "gpt-4o", Some(("openai", "2.5"))),
+        (Some("openai"), Some("api.x.ai"), None, "grok-4.6", Some(("x-ai", "4"))),
         (
             Some("openai"),
             Some("contoso.openai.azure.com"),
@@ -447,13 +335,7 @@ fn the_host_decides_where_the_name_cannot() {
             "gpt-4o",
             Some(("azure", "2.5")),
         ),
-        (
-            Some("openai"),
-            Some("10.0.0.7"),
-            None,
-            "gpt-4o",
-            Some(("openai", "2.5")),
-        ),
+        (Some("openai"), Some("10.0.0.7"), None, "gpt-4o", Some(("openai", "2.5"))),
         (
             Some("litellm"),
             None,
@@ -468,13 +350,7 @@ fn the_host_decides_where_the_name_cannot() {
             "gpt-5.5",
             Some(("openai", "11")),
         ),
-        (
-            None,
-            None,
-            Some("https://api.openai.com.evil.example/v1"),
-            "gpt-4o",
-            None,
-        ),
+        (None, None, Some("https://api.openai.com.evil.example/v1"), "gpt-4o", None),
         (Some("acme-proxy"), None, None, "gpt-4o", None),
         (None, Some("localhost"), None, "gpt-4o", None),
     ] {
