@@ -7,6 +7,7 @@ mod config;
 mod demo;
 mod exit;
 mod logging;
+mod prices;
 mod report;
 mod revenue;
 mod settle;
@@ -34,6 +35,8 @@ enum Command {
     Settle(settle::SettleArgs),
     /// Join revenue, compute margins, and publish the report
     Report(report::ReportArgs),
+    /// Look into the price catalogue and price usage records
+    Prices(prices::PricesArgs),
     /// Look into revenue files
     Revenue(revenue::RevenueCommand),
     /// Query the lake with SQL: one query, or a prompt when none is given
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Collect(args) => collect::run(args),
         Command::Settle(args) => settle::run(args),
         Command::Report(args) => report::run(args),
+        Command::Prices(args) => prices::run(args),
         Command::Revenue(command) => revenue::run(command),
         Command::Sql(args) => sql::run(args),
     };
