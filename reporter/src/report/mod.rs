@@ -92,10 +92,10 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     } = &computed;
 
     // From here on things are written.
-    let of_days = if options.is_whole() {
-        Replaces::All
-    } else {
-        Replaces::Days(*window)
+    let of_days = Replaces::Days {
+        window: *window,
+        from: options.from,
+        to: options.to,
     };
     let lines = lines_batches(&loaded.lines, policy)?;
     let fixed = |table: Table, rows| TableRows {

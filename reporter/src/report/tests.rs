@@ -279,6 +279,24 @@ async fn a_rerun_of_a_day_replaces_it_and_no_other() {
 }
 
 #[tokio::test]
+async fn days_that_only_an_earlier_run_knew_are_emptied_where_no_end_was_asked_for() {
+    let setting = Setting::new(&[call("2026-01-02", "acme", "chat", "large", "1")]).await;
+    let header = "customer_id,amount,currency,period_start,period_end\n";
+    setting
+        .run(&setting.options(&format!("{header}acme,4,USD,2026-01-01,2026-01-05\n")))
+        .await;
+    let shorter = setting.options(&format!("{header}acme,2,USD,2026-01-01,2026-01-03\n"));
+    setting
+        .run(&ReportOptions {
+            from: "2026-01-02".parse().ok(),
+            ..shorter
+        })
+        .await;
+    let sql = "SELECT date, revenue FROM margin_daily ORDER BY 1";
+    assert_eq!(setting.sql(sql).await, "2026-01-01,1.000000000000\n2026-01-02,1.000000000000");
+}
+
+#[tokio::test]
 async fn a_days_allocation_does_not_depend_on_the_days_asked_for() {
     let setting = Setting::new(&calls()).await;
     setting.run(&setting.options(REVENUE)).await;
