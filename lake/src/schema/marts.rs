@@ -52,3 +52,35 @@ pub fn revenue_by_key() -> SchemaRef {
         Field::new("allocation_method", DataType::Utf8, false),
     ])
 }
+
+/// `data_quality`: the coverage of a report, one row per check, dated by the report's last day.
+pub fn data_quality() -> SchemaRef {
+    schema(vec![
+        Field::new("date", DataType::Date32, false),
+        Field::new("from_date", DataType::Date32, false),
+        // calls_priced, revenue_matched...
+        Field::new("check", DataType::Utf8, false),
+        // `calls`, or the currency of the amounts.
+        Field::new("unit", DataType::Utf8, false),
+        Field::new("covered_amount", money(), false),
+        Field::new("total_amount", money(), false),
+        Field::new("covered_pct", DataType::Decimal128(38, 6), true),
+    ])
+}
+
+/// `unit_costs`: how the cost of goods sold is spread over customers, users, conversations and tasks, over the days of a
+/// report, dated by its last day. Percentiles are by nearest rank, over units of which some cost is known.
+pub fn unit_costs() -> SchemaRef {
+    let mut fields = vec![
+        Field::new("date", DataType::Date32, false),
+        Field::new("from_date", DataType::Date32, false),
+        Field::new("unit", DataType::Utf8, false),
+        Field::new("currency", DataType::Utf8, false),
+        bigint("units"),
+        bigint("units_with_unpriced_calls"),
+    ];
+    fields.extend(["mean_cost", "p50_cost", "p90_cost", "p95_cost", "p99_cost"].map(|name| Field::new(name, money(), false)));
+    fields.extend(["top_1_pct", "top_5_pct", "top_10_pct"].map(|name| Field::new(name, DataType::Decimal128(38, 6), false)));
+    fields.extend([bigint("below_zero"), Field::new("lost_amount", money(), false)]);
+    schema(fields)
+}

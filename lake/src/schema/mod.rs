@@ -18,7 +18,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 pub use calls::{BUCKETS, calls};
 pub use calls_excluded::calls_excluded;
-pub use marts::{margin_mart, revenue_by_key};
+pub use marts::{data_quality, margin_mart, revenue_by_key, unit_costs};
 pub use restatements::restatements;
 pub use revenue_daily::revenue_daily;
 pub use revenue_lines::revenue_lines;

@@ -1,12 +1,17 @@
 //! Can the report be trusted: which share of calls, cost and revenue is priced, attributed and matched.
 
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
+use marginlake_lake::schema::data_quality;
+
+use super::columns::{days, money, percents, texts};
 use super::margin::{MarginLine, exact};
 use crate::allocate::{NO_RATE, UNALLOCATED, UNMATCHED};
-use crate::marts::counts;
+use crate::marts::{Window, counts};
 use crate::revenue::Amount;
 
 /// One measure of coverage.
@@ -48,6 +53,22 @@ impl Share {
 }
 
 impl Coverage {
+    /// The measures as rows of `data_quality`.
+    pub(crate) fn rows(&self, window: Window) -> Result<RecordBatch, ArrowError> {
+        let shares = || self.shares.iter();
+        let count = self.shares.len();
+        let columns = vec![
+            days(window.to, count),
+            days(window.from, count),
+            texts(shares().map(|share| share.name)),
+            texts(shares().map(|share| share.unit.as_str())),
+            money(shares().map(|share| share.part))?,
+            money(shares().map(|share| share.whole))?,
+            percents(shares().map(Share::percent))?,
+        ];
+        RecordBatch::try_new(data_quality(), columns)
+    }
+
     pub(super) async fn measure(
         session: &SessionContext,
         by_customer: &[MarginLine],

@@ -3,7 +3,9 @@
 //! Everything is made from one `ReportModel`; no format computes. Money is exact until a format rounds it for display.
 //! The bytes depend on nothing but the model: no clock, no hash order, no machine.
 
+mod alerts;
 mod change;
+mod columns;
 mod coverage;
 mod display;
 mod html;
@@ -18,6 +20,7 @@ mod unit_cost;
 
 use arrow::array::RecordBatch;
 
+pub use alerts::Alert;
 pub use change::Change;
 pub use coverage::{Coverage, Share};
 pub use loss::Loss;
@@ -27,6 +30,7 @@ pub(crate) use publish::check_ours;
 pub use publish::publish;
 pub use terminal::{TerminalStyle, terminal};
 pub use unit_cost::UnitCost;
+pub(crate) use unit_cost::rows as unit_cost_rows;
 
 /// The rows of one mart.
 #[derive(Debug, Clone)]

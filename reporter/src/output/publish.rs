@@ -11,6 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
+use super::alerts::alerts;
 use super::html::html;
 use super::markdown::markdown;
 use super::{ReportModel, Sheet};
@@ -72,6 +73,8 @@ fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheet
             OutputFormat::Json => {
                 let text = serde_json::to_string_pretty(model).expect("a report is JSON: its keys are text");
                 write(&folder.join("report.json"), format!("{text}\n").as_bytes())?;
+                let text = serde_json::to_string_pretty(&alerts(model)).expect("alerts are JSON: they are text");
+                write(&folder.join("alerts.json"), format!("{text}\n").as_bytes())?;
                 rows(folder, sheets, Format::Json, "json")?;
             }
         }

@@ -2,9 +2,14 @@
 //!
 //! Over units of which some cost is known; how many of them have calls without a price is said. Percentiles are by nearest rank: each is the cost of a unit that exists.
 
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use marginlake_lake::schema::unit_costs;
 use serde::Serialize;
 
+use super::columns::{counts, days, money, percents, texts};
 use super::margin::{CostStatus, MarginLine, exact, percent};
+use crate::marts::Window;
 use crate::revenue::Amount;
 
 /// The distribution of cost over the units of one kind, over the report's days.
@@ -89,6 +94,30 @@ impl UnitCost {
             lost: -losing().sum::<Amount>(),
         })
     }
+}
+
+/// The distributions as rows of `unit_costs`.
+pub(crate) fn rows(units: &[UnitCost], currency: &str, window: Window) -> Result<RecordBatch, ArrowError> {
+    let all = || units.iter();
+    let columns = vec![
+        days(window.to, units.len()),
+        days(window.from, units.len()),
+        texts(all().map(|unit| unit.unit)),
+        texts(all().map(|_| currency)),
+        counts(all().map(|unit| unit.units)),
+        counts(all().map(|unit| unit.units_with_unpriced_calls)),
+        money(all().map(|unit| unit.mean))?,
+        money(all().map(|unit| unit.p50))?,
+        money(all().map(|unit| unit.p90))?,
+        money(all().map(|unit| unit.p95))?,
+        money(all().map(|unit| unit.p99))?,
+        percents(all().map(|unit| Some(unit.top_1_pct)))?,
+        percents(all().map(|unit| Some(unit.top_5_pct)))?,
+        percents(all().map(|unit| Some(unit.top_10_pct)))?,
+        counts(all().map(|unit| unit.below_zero)),
+        money(all().map(|unit| unit.lost))?,
+    ];
+    RecordBatch::try_new(unit_costs(), columns)
 }
 
 #[cfg(test)]

@@ -20,8 +20,16 @@ const SIDE_BY_SIDE: usize = 4;
 pub(super) enum Replaces {
     /// Everything: the table holds what the last run was given.
     All,
-    /// The days of the report: each day is as the last run that reported it saw it.
-    Days(Window),
+    /// The days asked for: each day is as the last run that reported it saw it. Where no first or last day was asked
+    /// for, days on that side that an earlier run knew and this one does not are emptied.
+    Days {
+        /// Days that were reported.
+        window: Window,
+        /// First day asked for.
+        from: Option<NaiveDate>,
+        /// Last day asked for.
+        to: Option<NaiveDate>,
+    },
 }
 
 /// New rows for one table.
@@ -53,8 +61,10 @@ pub(super) async fn write(lake: &Lake, tables: Vec<TableRows<'_>>) -> Result<BTr
         let mut handle = lake.ensure_named(table.name, &table.schema, table.partitions).await?;
         match table.replaces {
             Replaces::All => handle.replace_all(table.rows, &[]).await?,
-            Replaces::Days(window) => {
-                let dates: BTreeSet<NaiveDate> = (window.from..=window.to).map(date_of).collect();
+            Replaces::Days { window, from, to } => {
+                let mut dates: BTreeSet<NaiveDate> = (window.from..=window.to).map(date_of).collect();
+                let asked_for = |date: &NaiveDate| from.is_none_or(|from| from <= *date) && to.is_none_or(|to| *date <= to);
+                dates.extend(handle.files()?.into_iter().filter_map(|file| file.date).filter(asked_for));
                 handle.replace_dates(&dates, table.rows, &[]).await?;
             }
         }

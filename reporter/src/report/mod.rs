@@ -92,10 +92,10 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     } = &computed;
 
     // From here on things are written.
-    let of_days = if options.is_whole() {
-        Replaces::All
-    } else {
-        Replaces::Days(*window)
+    let of_days = Replaces::Days {
+        window: *window,
+        from: options.from,
+        to: options.to,
     };
     let lines = lines_batches(&loaded.lines, policy)?;
     let fixed = |table: Table, rows| TableRows {
@@ -107,10 +107,10 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     };
     let mut tables = vec![fixed(Table::RevenueLines, &lines), fixed(Table::RevenueDaily, daily)];
     tables.push(TableRows::by_day("revenue_by_key", revenue_by_key(), by_key, of_days));
-    for (mart, sheet) in MARGIN_MARTS.iter().zip(sheets) {
+    for sheet in sheets {
         tables.push(TableRows::by_day(
-            mart.name,
-            mart.schema(),
+            sheet.name,
+            sheet.rows.schema(),
             std::slice::from_ref(&sheet.rows),
             of_days,
         ));
@@ -167,6 +167,16 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
         sheets.push(Sheet { name: mart.name, rows });
     }
     let model = ReportModel::build(session, &sheets, &loaded.report, options, window).await?;
+    let rows = model.coverage.rows(window)?;
+    sheets.push(Sheet {
+        name: "data_quality",
+        rows,
+    });
+    let rows = output::unit_cost_rows(&model.units, &model.currency, window)?;
+    sheets.push(Sheet {
+        name: "unit_costs",
+        rows,
+    });
     Ok(Computed {
         loaded,
         policy,

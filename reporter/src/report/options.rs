@@ -54,11 +54,6 @@ impl ReportOptions {
             _ => self.out.as_deref().map_or(Ok(()), crate::output::check_ours),
         }
     }
-
-    /// True if no day was asked for, so that the report is about everything.
-    pub(super) fn is_whole(&self) -> bool {
-        self.from.is_none() && self.to.is_none()
-    }
 }
 
 /// A kind of file under `--out`.

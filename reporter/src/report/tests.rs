@@ -181,6 +181,24 @@ async fn what_is_not_known_has_rows_of_its_own() {
 }
 
 #[tokio::test]
+async fn coverage_is_a_table_too() {
+    let setting = Setting::new(&calls()).await;
+    setting.run(&setting.options(REVENUE)).await;
+    let sql = "SELECT \"check\", unit, covered_amount, total_amount, covered_pct FROM data_quality ORDER BY 1";
+    let expected = "calls_priced,calls,6.000000000000,7.000000000000,85.714286\n\
+                    calls_with_customer,calls,6.000000000000,7.000000000000,85.714286\n\
+                    calls_with_feature,calls,6.000000000000,7.000000000000,85.714286\n\
+                    calls_with_usage,calls,7.000000000000,7.000000000000,100.000000\n\
+                    revenue_allocated,USD,346.000000000000,446.000000000000,77.578475\n\
+                    revenue_matched,USD,439.000000000000,446.000000000000,98.430493\n\
+                    revenue_with_rate,SEK,0.000000000000,1000.000000000000,0.000000\n\
+                    revenue_with_usage,USD,346.000000000000,446.000000000000,77.578475";
+    assert_eq!(setting.sql(sql).await, expected);
+    let units = "SELECT unit, units, units_with_unpriced_calls, p50_cost, below_zero, lost_amount FROM unit_costs";
+    assert_eq!(setting.sql(units).await, "customer,3,1,15.500000000000,2,32.250000000001");
+}
+
+#[tokio::test]
 async fn percentages_are_exact_and_unknown_without_revenue() {
     let setting = Setting::new(&calls()).await;
     setting.run(&setting.options(REVENUE)).await;
@@ -221,6 +239,9 @@ async fn the_same_inputs_give_the_same_bytes_and_rows() {
         "report.json",
         "margin_by_customer.csv",
         "margin_daily.json",
+        "alerts.json",
+        "unit_costs.csv",
+        "marts/data_quality.parquet",
         "marts/margin_by_model.parquet",
     ] {
         assert!(names.contains(&name), "{name} is missing from {names:?}");
@@ -255,6 +276,24 @@ async fn a_rerun_of_a_day_replaces_it_and_no_other() {
         .sql("SELECT count(*) FROM margin_by_customer WHERE date = DATE '2026-01-02' AND customer_id = 'globex' AND revenue <> 0")
         .await;
     assert_eq!(rows, "0");
+}
+
+#[tokio::test]
+async fn days_that_only_an_earlier_run_knew_are_emptied_where_no_end_was_asked_for() {
+    let setting = Setting::new(&[call("2026-01-02", "acme", "chat", "large", "1")]).await;
+    let header = "customer_id,amount,currency,period_start,period_end\n";
+    setting
+        .run(&setting.options(&format!("{header}acme,4,USD,2026-01-01,2026-01-05\n")))
+        .await;
+    let shorter = setting.options(&format!("{header}acme,2,USD,2026-01-01,2026-01-03\n"));
+    setting
+        .run(&ReportOptions {
+            from: "2026-01-02".parse().ok(),
+            ..shorter
+        })
+        .await;
+    let sql = "SELECT date, revenue FROM margin_daily ORDER BY 1";
+    assert_eq!(setting.sql(sql).await, "2026-01-01,1.000000000000\n2026-01-02,1.000000000000");
 }
 
 #[tokio::test]
