@@ -5,40 +5,79 @@
 
 use super::case::Case;
 use super::record::{Attributed, Dimension, Record};
+use super::role::Role;
 
-/// The attribution of the call that `survivor` stands for.
-pub(super) fn of(case: &Case, survivor: usize) -> [Option<Attributed>; 9] {
-    Dimension::ALL.map(|dimension| find(case, survivor, dimension))
+/// For every record and dimension, the nearest record above it that has a value: found once, top down, since depth
+/// is the sender's choice.
+pub(super) struct Inherited {
+    /// Values of a record's own attributes.
+    own: Vec<[Option<u32>; 9]>,
+    /// Values of any kind, the resource's too.
+    any: Vec<[Option<u32>; 9]>,
+    below_evaluator: Vec<bool>,
 }
 
-fn find(case: &Case, survivor: usize, dimension: Dimension) -> Option<Attributed> {
-    let value = |index: usize| case.records[index].attributed(dimension);
-    let own = |index: usize| value(index).filter(|found| !found.from_resource());
-    let others = || {
-        case.members(survivor)
-            .iter()
-            .copied()
-            .filter(move |member| *member != survivor)
-    };
-    let above = |index: usize| case.tree.ancestors(index).find_map(own);
+impl Inherited {
+    pub(super) fn new(case: &Case) -> Inherited {
+        let count = case.records.len();
+        let mut inherited = Inherited {
+            own: vec![[None; 9]; count],
+            any: vec![[None; 9]; count],
+            below_evaluator: vec![false; count],
+        };
+        for index in case.tree.top_down() {
+            let Some(parent) = case.tree.parent(index) else { continue };
+            for dimension in Dimension::ALL {
+                let slot = dimension as usize;
+                let value = case.records[parent].attributed(dimension);
+                let own = value.filter(|value| !value.from_resource());
+                inherited.own[index][slot] = own.map(|_| parent as u32).or(inherited.own[parent][slot]);
+                inherited.any[index][slot] = value.map(|_| parent as u32).or(inherited.any[parent][slot]);
+            }
+            let judges = case.records[parent].role == Role::Evaluator;
+            inherited.below_evaluator[index] = judges || inherited.below_evaluator[parent];
+        }
+        inherited
+    }
 
-    if let Some(found) = own(survivor) {
-        return Some(found.clone());
+    /// Whether the record is part of a judgement about quality.
+    pub(super) fn is_evaluation(&self, case: &Case, index: usize) -> bool {
+        case.records[index].role == Role::Evaluator || self.below_evaluator[index]
     }
-    if let Some(found) = above(survivor) {
-        return Some(prefixed("ancestor", found));
+
+    /// The attribution of the call that `survivor` stands for.
+    pub(super) fn of(&self, case: &Case, survivor: usize) -> [Option<Attributed>; 9] {
+        Dimension::ALL.map(|dimension| self.find(case, survivor, dimension))
     }
-    if let Some(found) = others().find_map(own).or_else(|| others().find_map(above)) {
-        return Some(prefixed("duplicate", found));
+
+    fn find(&self, case: &Case, survivor: usize, dimension: Dimension) -> Option<Attributed> {
+        let slot = dimension as usize;
+        let value = |index: usize| case.records[index].attributed(dimension);
+        let own = |index: usize| value(index).filter(|found| !found.from_resource());
+        let above = |table: &Vec<[Option<u32>; 9]>, index: usize| table[index][slot].and_then(|found| value(found as usize));
+        let others = || {
+            case.members(survivor)
+                .iter()
+                .copied()
+                .filter(move |member| *member != survivor)
+        };
+
+        if let Some(found) = own(survivor) {
+            return Some(found.clone());
+        }
+        if let Some(found) = above(&self.own, survivor) {
+            return Some(prefixed("ancestor", found));
+        }
+        if let Some(found) = others()
+            .find_map(own)
+            .or_else(|| others().find_map(|other| above(&self.own, other)))
+        {
+            return Some(prefixed("duplicate", found));
+        }
+        let inherited = || above(&self.any, survivor).map(|found| prefixed("ancestor", found));
+        let donated = || others().find_map(value).map(|found| prefixed("duplicate", found));
+        value(survivor).cloned().or_else(inherited).or_else(donated)
     }
-    let inherited = || {
-        case.tree
-            .ancestors(survivor)
-            .find_map(value)
-            .map(|found| prefixed("ancestor", found))
-    };
-    let donated = || others().find_map(value).map(|found| prefixed("duplicate", found));
-    value(survivor).cloned().or_else(inherited).or_else(donated)
 }
 
 fn prefixed(relation: &str, found: &Attributed) -> Attributed {

@@ -279,13 +279,13 @@ async fn write(
         let batch = restatement_rows(&out.restatements, spans_version)?;
         tables.restatements.append_once(&[batch], &transaction).await?;
     }
-    let excluded: Vec<RecordBatch> = out.excluded.finish(kept.1, Table::CallsExcluded)?.into_values().collect();
+    let excluded = out.excluded.finish(kept.1, Table::CallsExcluded)?;
     tables
         .excluded
         .replace_dates(&dates, &excluded, std::slice::from_ref(&transaction))
         .await?;
     drop(excluded);
-    let calls: Vec<RecordBatch> = out.calls.finish(kept.0, Table::Calls)?.into_values().collect();
+    let calls = out.calls.finish(kept.0, Table::Calls)?;
     tables
         .calls
         .replace_dates(&dates, &calls, std::slice::from_ref(&transaction))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, ListBuilder,
+    Array, ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, ListBuilder,
     MapBuilder, MapFieldNames, RecordBatch, StringBuilder, StructBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, Fields};
@@ -116,8 +116,11 @@ pub(super) fn common<'a, I: Iterator<Item = &'a Record>>(name: &str, records: &d
     })
 }
 
+/// Builders keep up to twice what they need; these rows may wait in memory by the million.
 pub(super) fn done(mut builder: impl ArrayBuilder) -> ArrayRef {
-    builder.finish()
+    let mut array = builder.finish();
+    array.shrink_to_fit();
+    array
 }
 
 pub(super) fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {

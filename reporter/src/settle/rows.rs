@@ -10,6 +10,10 @@ use marginlake_lake::Table;
 /// Rows held in Rust before they become Arrow, which is several times smaller.
 const PENDING_ROWS: usize = 8_192;
 
+/// Days above this size are sorted batch by batch only: a second copy of them would not fit in memory, and no reader
+/// relies on the order.
+const MOST_SORTED_ROWS: usize = 131_072;
+
 /// What orders the rows of a day.
 const ORDER: [&str; 8] = [
     "start_time",
@@ -56,8 +60,8 @@ impl<T> Rows<T> {
         Ok(())
     }
 
-    /// All rows with those that were kept, one sorted batch a day.
-    pub(super) fn finish(mut self, kept: Vec<RecordBatch>, table: Table) -> Result<BTreeMap<i32, RecordBatch>, ArrowError> {
+    /// All rows with those that were kept, day by day.
+    pub(super) fn finish(mut self, kept: Vec<RecordBatch>, table: Table) -> Result<Vec<RecordBatch>, ArrowError> {
         for (day, pending) in std::mem::take(&mut self.pending) {
             if !pending.is_empty() {
                 self.batches.entry(day).or_default().push((self.encode)(&pending)?);
@@ -68,8 +72,17 @@ impl<T> Rows<T> {
                 self.batches.entry(day).or_default().push(part);
             }
         }
-        let sort = |(day, batches): (i32, Vec<RecordBatch>)| Ok((day, sorted(&batches, table)?));
-        self.batches.into_iter().map(sort).collect()
+        let mut rows = Vec::new();
+        for (_, batches) in self.batches {
+            if batches.iter().map(RecordBatch::num_rows).sum::<usize>() <= MOST_SORTED_ROWS {
+                rows.push(sorted(&batches, table)?);
+                continue;
+            }
+            for batch in batches {
+                rows.push(sorted(&[batch], table)?);
+            }
+        }
+        Ok(rows)
     }
 }
 

@@ -126,9 +126,9 @@ impl Tree {
         self.walk.iter().rev().copied()
     }
 
-    /// The records above `index`, nearest first.
-    pub(super) fn ancestors(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
-        std::iter::successors(self.parent[index], |above| self.parent[*above])
+    /// Every record, parents before children.
+    pub(super) fn top_down(&self) -> impl Iterator<Item = usize> + '_ {
+        self.walk.iter().copied()
     }
 }
 
@@ -178,7 +178,7 @@ mod tests {
         assert!(tree.is_above(0, 2));
         assert!(!tree.is_above(1, 3));
         assert!(tree.is_detached(4));
-        assert_eq!(tree.ancestors(2).collect::<Vec<_>>(), [1, 0]);
+        assert_eq!(tree.top_down().take(3).collect::<Vec<_>>(), [0, 1, 2]);
     }
 
     #[test]

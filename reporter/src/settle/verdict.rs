@@ -1,16 +1,16 @@
 //! From findings to rows: the last step of settling a component.
 
-use super::attribution;
+use super::attribution::{self, Inherited};
 use super::call::{Call, CostClass, Excluded, Granularity, Key, Settled};
 use super::case::{Case, Class};
 use super::reason::{Reason, billed};
 use super::record::{Record, Signal};
-use super::role::Role;
 use super::survivor;
 use super::usage::Totals;
 
 /// Writes the rows of a component that every rule has judged. `copies` are the redelivered records by winner.
 pub(super) fn write(case: &Case, copies: Vec<Vec<Record>>, settled: &mut Settled) {
+    let inherited = Inherited::new(case);
     // Per record: the call that stands for it, once the survivors are known.
     let mut counted = vec![0i64; case.records.len()];
     let mut excluded = Vec::new();
@@ -29,7 +29,7 @@ pub(super) fn write(case: &Case, copies: Vec<Vec<Record>>, settled: &mut Settled
     }
     for (index, records) in counted.iter().enumerate() {
         if bills(case, index) {
-            settled.calls.push(call(case, index, *records));
+            settled.calls.push(call(case, &inherited, index, *records));
         }
     }
     for (index, reason, stands, gap) in excluded {
@@ -105,9 +105,9 @@ fn final_stand(case: &Case, first: usize) -> usize {
     index
 }
 
-fn call(case: &Case, index: usize, records: i64) -> Call {
+fn call(case: &Case, inherited: &Inherited, index: usize, records: i64) -> Call {
     let mut record = case.records[index].clone();
-    record.attribution = attribution::of(case, index);
+    record.attribution = inherited.of(case, index);
     let mut notes: Vec<&str> = Vec::new();
     let granularity = match case.class[index] {
         Class::Leaf => Granularity::Call,
@@ -129,14 +129,9 @@ fn call(case: &Case, index: usize, records: i64) -> Call {
     record.flags.extend(notes.into_iter().map(Into::into));
     record.flags.sort_unstable();
     record.flags.dedup();
-    let judged = case
-        .tree
-        .ancestors(index)
-        .any(|above| case.records[above].role == Role::Evaluator);
-    let cost_class = if judged || record.role == Role::Evaluator {
-        CostClass::NotCogs
-    } else {
-        CostClass::Model
+    let cost_class = match inherited.is_evaluation(case, index) {
+        true => CostClass::NotCogs,
+        false => CostClass::Model,
     };
     Call {
         record,

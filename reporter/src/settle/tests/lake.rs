@@ -89,7 +89,7 @@ fn records(built: &[Built]) -> Vec<Record> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
+    #![proptest_config(ProptestConfig::with_cases(3))]
 
     #[test]
     fn batches_and_days_change_nothing((mut records, cuts) in any_records().prop_flat_map(|records| {
