@@ -189,10 +189,10 @@ fn close(a: &Record, b: &Record) -> Option<u8> {
     if a.response_id.is_some() && b.response_id.is_some() && a.response_id != b.response_id {
         return None;
     }
-    if let (Some((a_start, a_end)), Some((b_start, b_end))) = (a.interval(), b.interval()) {
-        if a_start.saturating_sub(WRITING_SLACK_NANOS) > b_end || b_start.saturating_sub(WRITING_SLACK_NANOS) > a_end {
-            return None;
-        }
+    if let (Some((a_start, a_end)), Some((b_start, b_end))) = (a.interval(), b.interval())
+        && (a_start.saturating_sub(WRITING_SLACK_NANOS) > b_end || b_start.saturating_sub(WRITING_SLACK_NANOS) > a_end)
+    {
+        return None;
     }
     let (left, right) = (Totals::of(a), Totals::of(b));
     let text = |record: &Record| record.buckets[bucket::OUTPUT_TEXT];

@@ -5,6 +5,7 @@ use super::call::{Call, CostClass, Excluded, Granularity, Key, Settled};
 use super::case::{Case, Class};
 use super::reason::{Reason, billed};
 use super::record::{Record, Signal};
+use super::signals;
 use super::survivor;
 use super::usage::Totals;
 
@@ -86,6 +87,9 @@ fn duplicate_reason(case: &Case, index: usize, stands: usize) -> Reason {
     }
     if same(&own.run_id, &other.run_id) && own.convention == other.convention {
         return Reason::ReRead;
+    }
+    if own.convention == other.convention && signals::is_product(own) {
+        return Reason::DuplicateSignal;
     }
     Reason::DuplicateInstrumentation
 }

@@ -122,9 +122,6 @@ impl Built {
     pub(super) fn service(self, name: &str) -> Built {
         self.with(|record| record.service_name = Some(name.into()))
     }
-    pub(super) fn named(self, name: &str) -> Built {
-        self.with(|record| record.name = Some(name.into()))
-    }
     pub(super) fn failed(self) -> Built {
         self.with(|record| record.status_error = true)
     }

@@ -632,3 +632,20 @@ fn one_response_id_is_one_call_across_an_agent_between() {
         &["o wrapper_of i"],
     );
 }
+
+#[test]
+fn vector_59_the_siblings_of_an_openrouter_root_are_the_same_call() {
+    let openrouter = |built: Built| built.usage(2006, 300).convention("openrouter").scope("openrouter", "1");
+    check(
+        &[
+            openrouter(llm("r"))
+                .with(|record| record.name = Some("LLM Generation".into()))
+                .charge(4000),
+            openrouter(llm("g"))
+                .with(|record| record.name = Some("generation".into()))
+                .at(110, 190),
+        ],
+        &[("r", 2006, 300)],
+        &["g duplicate_signal r"],
+    );
+}
