@@ -91,7 +91,7 @@ async fn make(args: &DemoArgs, volume: Volume, steps: &Steps) -> anyhow::Result<
 
     steps.next("settling");
     let lake = Lake::open(&args.lake.to_string_lossy())?;
-    let settled = crate::settle::settle(&lake, SettleOptions::default()).await?;
+    let settled = crate::settle::settle(&lake, SettleOptions::default(), Catalogue::embedded()).await?;
     verify::verify(&lake, &ledger).await?;
 
     steps.next("reporting");

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use marginlake_lake::Lake;
+use marginlake_pricing::Catalogue;
 use marginlake_reporter::output::{TerminalStyle, terminal};
 use marginlake_reporter::report::{self, OutputFormat, ReportOptions};
 use marginlake_reporter::revenue::{Currency, RevenueInputs};
@@ -92,7 +93,7 @@ fn currency(text: &str) -> Result<Currency, String> {
 
 pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
-    config::load(args.config.as_deref())?;
+    let catalogue = config::load(args.config.as_deref())?.catalogue()?;
     let options = ReportOptions {
         revenue: args.revenue.inputs(None)?,
         customer_map: args.customer_map,
@@ -104,7 +105,7 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         currency: args.currency,
         as_of: args.as_of,
     };
-    let shown = crate::runtime()?.block_on(async { report(&Lake::open(&args.lake)?, &options).await })?;
+    let shown = crate::runtime()?.block_on(async { report(&Lake::open(&args.lake)?, &options, catalogue).await })?;
     let mut out = std::io::stdout();
     out.write_all(shown.as_bytes())?;
     if let Some(folder) = &options.out {
@@ -114,13 +115,13 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
 }
 
 /// One whole run; returns what the terminal shows. The user's files are read first: nothing is written for a bad one.
-pub(crate) async fn report(lake: &Lake, options: &ReportOptions) -> anyhow::Result<String> {
+pub(crate) async fn report(lake: &Lake, options: &ReportOptions, catalogue: &Catalogue) -> anyhow::Result<String> {
     let wrong = |error: report::ReportError| match error.is_usage() {
         true => anyhow::Error::from(Usage(error.to_string())),
         false => error.into(),
     };
     let inputs = report::read_inputs(options).map_err(wrong)?;
-    settle::settle(lake, SettleOptions::default()).await?;
+    settle::settle(lake, SettleOptions::default(), catalogue).await?;
     let outcome = report::report(lake, options, inputs).await.map_err(wrong)?;
     Ok(terminal(&outcome.model, style()))
 }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use chrono::NaiveDate;
 use clap::Args;
 use marginlake_lake::Lake;
-use marginlake_reporter::settle::NoCatalogue;
+use marginlake_pricing::Catalogue;
+use marginlake_reporter::settle::CataloguePricer;
 use marginlake_reporter::settle::driver::{self, SettleOptions, SettleOutcome};
 
 use crate::config;
@@ -29,7 +30,7 @@ pub(crate) struct SettleArgs {
 
 pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
-    config::load(args.config.as_deref())?;
+    let catalogue = config::load(args.config.as_deref())?.catalogue()?;
     let outcome = crate::runtime()?.block_on(async {
         let lake = Lake::open(&args.lake)?;
         settle(
@@ -54,6 +55,6 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
 }
 
 /// Settles what is new; also the first step of every report.
-pub(crate) async fn settle(lake: &Lake, options: SettleOptions) -> anyhow::Result<SettleOutcome> {
-    Ok(driver::run(lake, options, &NoCatalogue).await?)
+pub(crate) async fn settle(lake: &Lake, options: SettleOptions, catalogue: &Catalogue) -> anyhow::Result<SettleOutcome> {
+    Ok(driver::run(lake, options, &CataloguePricer::new(catalogue)).await?)
 }

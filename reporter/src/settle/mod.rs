@@ -38,6 +38,7 @@ mod tests;
 
 pub use call::{Call, Excluded, Settled};
 pub use cumulative::{NoCatalogue, Reprice};
+pub use price::CataloguePricer;
 pub use record::Record;
 
 use case::Case;
