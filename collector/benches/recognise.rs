@@ -24,7 +24,11 @@ fn int(key: &str, value: i64) -> KeyValue {
 }
 
 fn any(key: &str, value: any_value::Value) -> KeyValue {
-    KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }), ..KeyValue::default() }
+    KeyValue {
+        key: key.to_owned(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..KeyValue::default()
+    }
 }
 
 /// A chat, a tool and an HTTP request, as a traced application sends them.
@@ -58,7 +62,15 @@ fn messages() -> [Vec<u8>; 3] {
         text("server.address", "shop.example"),
         text("customer.id", "acme"),
     ];
-    [chat, tool, http].map(|attributes| Message { name: "span".to_owned(), kind: 3, attributes, ..Message::default() }.encode_to_vec())
+    [chat, tool, http].map(|attributes| {
+        Message {
+            name: "span".to_owned(),
+            kind: 3,
+            attributes,
+            ..Message::default()
+        }
+        .encode_to_vec()
+    })
 }
 
 fn main() {
