@@ -376,7 +376,10 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
     (Field::InputDetails, &["gen_ai.usage.input_token_details"]),
     (Field::OutputDetails, &["gen_ai.usage.output_token_details"]),
-    (Field::OutputPayload, &["output.value", "mlflow.spanOutputs", "genkit:output"]),
+    (
+        Field::OutputPayload,
+        &["output.value", "mlflow.spanOutputs", "genkit:output", "response_data"],
+    ),
     (
         Field::CostCharge,
         &["litellm.cost.total", "gen_ai.cost.total_cost", "gen_ai.usage.total_cost"],
