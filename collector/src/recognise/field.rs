@@ -35,6 +35,14 @@ fields! {
     RawUsage, UsageDetails, InputDetails, OutputDetails, ProviderMetadata, OutputPayload,
     // Reported cost.
     CostCharge, CostAmount, CostCurrency, CostEstimate, CostMicros, CostJson, CostAggregate,
+    // What only one emitter sends.
+    LitellmCallId,
+    CloudflareProvider,
+    CloudflarePrompt,
+    VllmLatency,
+    OpenlitAgent,
+    SpringKind,
+    HaystackComponent,
     // Whom it was for.
     Customer, User, Conversation, Feature, Task, Agent, PromptName, PromptVersion, Environment, Metadata,
 }
@@ -48,9 +56,9 @@ impl Field {
         (Field::Input as u8..=Field::Characters as u8).contains(&(self as u8))
     }
 
-    /// Whether the field belongs to `usage_raw`: numbers, or objects of numbers without any text.
-    pub(crate) fn is_usage(self) -> bool {
-        (Field::Input as u8..=Field::OutputDetails as u8).contains(&(self as u8))
+    /// The fields of `usage_raw`: numbers, or objects of numbers without any text.
+    pub(crate) fn usage() -> impl Iterator<Item = &'static Field> {
+        Field::ALL[Field::Input as usize..=Field::OutputDetails as usize].iter()
     }
 }
 
@@ -73,16 +81,27 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     (Field::GenAiSystem, &["gen_ai.system"]),
     (Field::LlmProvider, &["llm.provider"]),
     (Field::LlmSystem, &["llm.system"]),
-    (
-        Field::ModelProvider,
-        &["ai.model.provider", "mlflow.llm.provider", "gen_ai.model.provider"],
-    ),
+    (Field::ModelProvider, &["ai.model.provider", "mlflow.llm.provider"]),
     (
         Field::LsProvider,
         &[
             "traceloop.association.properties.ls_provider",
             "langfuse.observation.metadata.ls_provider",
             "ls_provider",
+        ],
+    ),
+    (Field::LitellmCallId, &["litellm.call_id"]),
+    (Field::CloudflareProvider, &["gen_ai.model.provider"]),
+    (Field::CloudflarePrompt, &["gen_ai.prompt_json"]),
+    (Field::VllmLatency, &["gen_ai.latency.e2e", "gen_ai.latency.time_in_queue"]),
+    (Field::OpenlitAgent, &["openlit.agent.version_hash"]),
+    (Field::SpringKind, &["spring.ai.kind"]),
+    (
+        Field::HaystackComponent,
+        &[
+            "haystack.component.name",
+            "haystack.component.type",
+            "haystack.pipeline.input_data",
         ],
     ),
     (
@@ -357,7 +376,10 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
     (Field::InputDetails, &["gen_ai.usage.input_token_details"]),
     (Field::OutputDetails, &["gen_ai.usage.output_token_details"]),
-    (Field::OutputPayload, &["output.value", "mlflow.spanOutputs", "genkit:output"]),
+    (
+        Field::OutputPayload,
+        &["output.value", "mlflow.spanOutputs", "genkit:output", "response_data"],
+    ),
     (
         Field::CostCharge,
         &["litellm.cost.total", "gen_ai.cost.total_cost", "gen_ai.usage.total_cost"],

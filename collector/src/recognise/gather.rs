@@ -186,12 +186,13 @@ fn looks_like_usage(attribute: &KeyValue<'_>) -> bool {
         Value::Double(number) => number > 0.0,
         _ => false,
     };
-    // Limits of a request are no usage.
+    // Limits of a request are no usage; the sums of Codex's turns are known and never read.
     numeric
         && (attribute.key.ends_with("_tokens")
             || attribute.key.ends_with("Tokens")
             || attribute.key.ends_with("token_count")
             || attribute.key.contains(".usage."))
+        && !attribute.key.starts_with("codex.turn.")
         && !attribute.key.contains("max_")
         && !attribute.key.contains("request.")
         && !attribute.key.contains(".cache.")

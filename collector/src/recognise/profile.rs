@@ -133,8 +133,6 @@ pub(crate) enum Marker {
     Is(Field, &'static str),
     /// The span has this name.
     Name(Pattern),
-    /// A key is present that is no field.
-    Key(&'static str),
     /// A key is present that begins so.
     KeyStarts(&'static str),
 }
@@ -145,7 +143,6 @@ impl Marker {
             Marker::Has(field) => gathered.has(field),
             Marker::Is(field, word) => gathered.text(field) == Some(word),
             Marker::Name(pattern) => pattern.matches(name),
-            Marker::Key(key) => gathered.attributes().any(|attribute| attribute.key == key),
             Marker::KeyStarts(start) => gathered.attributes().any(|attribute| attribute.key.starts_with(start)),
         }
     }

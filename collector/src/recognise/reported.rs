@@ -235,7 +235,7 @@ fn attributes<'a>(
     if profile.habits.tool_count_is_total {
         reported.total = reported.total.or(reported.tool_prompt.take());
     }
-    for field in Field::ALL.iter().filter(|field| field.is_usage()) {
+    for field in Field::usage() {
         let short = |value: &Value<'_>| value.as_text().is_none_or(|text| text.len() <= LONGEST_RAW);
         if let Some(entry) = gathered.entry(*field).filter(|entry| short(&entry.value)) {
             usage_raw.push(UsageAttribute {

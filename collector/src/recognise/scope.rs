@@ -328,6 +328,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             Field::LlmProvider,
             Field::LlmSystem,
             Field::ModelProvider,
+            Field::CloudflareProvider,
             Field::LsProvider,
         ];
         let names = names.into_iter().filter_map(|field| {

@@ -164,7 +164,7 @@ pub(super) const PROFILES: &[Profile] = &[
     },
     Profile {
         scopes: &[Starts("org.springframework.ai"), Starts("org.springframework.boot")],
-        markers: &[Marker::KeyStarts("spring.ai."), Marker::Is(Field::GenAiSystem, "spring_ai")],
+        markers: &[Marker::Has(Field::SpringKind), Marker::Is(Field::GenAiSystem, "spring_ai")],
         habits: Habits {
             cumulative: true,
             ..Habits::NONE
@@ -199,7 +199,7 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "haystack",
         emitter: "Haystack, native",
         scopes: &[Starts("haystack")],
-        markers: &[Marker::KeyStarts("haystack.")],
+        markers: &[Marker::Has(Field::HaystackComponent)],
         names: &[
             (Is("haystack.pipeline.run"), Role::Workflow),
             (Starts("haystack.agent."), Role::Agent),

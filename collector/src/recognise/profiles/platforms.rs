@@ -47,7 +47,7 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "openlit",
         emitter: "OpenLIT",
         scopes: &[Is("openlit.otel.tracing"), Starts("openlit.")],
-        markers: &[Marker::Key("openlit.agent.version_hash")],
+        markers: &[Marker::Has(Field::OpenlitAgent)],
         input: InputMode::ExclusiveForAnthropic,
         output: OutputMode::Raw,
         split: CacheSplit::Reported,

@@ -24,7 +24,7 @@ pub(super) const PROFILES: &[Profile] = &[
         output: OutputMode::Inside,
         split: CacheSplit::Reported,
         habits: BARE,
-        cannot: "Cache writes by lifetime before 2.1.3",
+        cannot: "Cache writes by lifetime, in older versions",
         fix: "Export logs (`OTEL_LOGS_EXPORTER=otlp`): they are the complete record",
         ..BASE
     },
