@@ -7,7 +7,8 @@ use marginlake_pricing::{Catalogue, Overrides};
 use serde::Deserialize;
 
 use crate::exit::Usage;
-use marginlake_pricing::overrides::{ContractEntry, Deployment, PriceOverride, ProviderMultiplier};
+use marginlake_pricing::document::MultiplierEntry;
+use marginlake_pricing::overrides::{ContractEntry, Deployment, PriceOverride};
 
 /// What was written in the file. Unknown keys are mistakes.
 #[derive(Debug, Default, Deserialize)]
@@ -22,7 +23,7 @@ pub(crate) struct FileConfig {
     /// `[[contract]]`
     contract: Vec<ContractEntry>,
     /// `[[multiplier]]`
-    multiplier: Vec<ProviderMultiplier>,
+    multiplier: Vec<MultiplierEntry>,
     /// `[[deployment]]`
     deployment: Vec<Deployment>,
 }

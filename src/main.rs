@@ -6,6 +6,8 @@ mod collect;
 mod config;
 mod demo;
 mod exit;
+mod explain;
+mod lake;
 mod logging;
 mod prices;
 mod report;
@@ -35,6 +37,8 @@ enum Command {
     Settle(settle::SettleArgs),
     /// Join revenue, compute margins, and publish the report
     Report(report::ReportArgs),
+    /// Show a trace as a tree: what was billed, what was not, and why
+    Explain(explain::ExplainArgs),
     /// Look into the price catalogue and price usage records
     Prices(prices::PricesArgs),
     /// Look into revenue files
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Command::Collect(args) => collect::run(args),
         Command::Settle(args) => settle::run(args),
         Command::Report(args) => report::run(args),
+        Command::Explain(args) => explain::run(args),
         Command::Prices(args) => prices::run(args),
         Command::Revenue(command) => revenue::run(command),
         Command::Sql(args) => sql::run(args),

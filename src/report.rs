@@ -105,7 +105,8 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         currency: args.currency,
         as_of: args.as_of,
     };
-    let shown = crate::runtime()?.block_on(async { report(&Lake::open(&args.lake)?, &options, catalogue).await })?;
+    let shown =
+        crate::runtime()?.block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue).await })?;
     let mut out = std::io::stdout();
     out.write_all(shown.as_bytes())?;
     if let Some(folder) = &options.out {

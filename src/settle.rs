@@ -32,13 +32,14 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
     let catalogue = config::load(args.config.as_deref())?.catalogue()?;
     let outcome = crate::runtime()?.block_on(async {
-        let lake = Lake::open(&args.lake)?;
+        let lake = crate::lake::open_for_reading(&args.lake)?;
         settle(
             &lake,
             SettleOptions {
                 from: args.from,
                 to: args.to,
             },
+            catalogue,
         )
         .await
     })?;

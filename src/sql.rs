@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use marginlake_lake::Lake;
 use marginlake_reporter::session;
 use marginlake_reporter::shell::{Format, prompt, write_rows};
 
@@ -33,7 +32,7 @@ pub(crate) fn run(args: SqlArgs) -> anyhow::Result<()> {
         return Err(Usage("parquet is not for terminals: add --output FILE".into()).into());
     }
     crate::runtime()?.block_on(async {
-        let lake = Lake::open(&args.lake)?;
+        let lake = crate::lake::open_for_reading(&args.lake)?;
         let session = session::open_session(&lake).await?;
         let Some(query) = query_text(args.query)? else {
             return Ok(prompt(&session, args.format).await?);
