@@ -56,3 +56,39 @@ pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<FileConfig> {
     // The parser's message has the line, the key and what was expected.
     Ok(toml::from_str(&text).map_err(|error| Usage(format!("configuration {shown}: {error}")))?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/marginlake.toml");
+        std::fs::read_to_string(path).expect("the sample")
+    }
+
+    #[test]
+    fn the_sample_is_a_valid_configuration_and_changes_nothing() {
+        let file: FileConfig = toml::from_str(&sample()).expect("valid");
+        assert_eq!(file.attribution, AttributionConfig::default());
+        assert!(std::ptr::eq(file.catalogue().expect("prices"), Catalogue::embedded()));
+    }
+
+    #[test]
+    fn every_key_that_the_sample_shows_is_known() {
+        let uncommented: String = sample()
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => format!("{rest}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let file: FileConfig = toml::from_str(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
+        file.catalogue().expect("the sample's prices");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let error = toml::from_str::<FileConfig>("[colect]\n").expect_err("refused").to_string();
+        assert!(error.contains("colect"), "{error}");
+    }
+}

@@ -16,7 +16,7 @@ use serde::Serialize;
 
 /// Arguments of `marginlake prices`.
 #[derive(Debug, Args)]
-pub struct PricesArgs {
+pub(crate) struct PricesArgs {
     #[command(subcommand)]
     command: PricesCommand,
 }
@@ -137,12 +137,12 @@ enum Format {
 }
 
 /// Runs `marginlake prices` with the built-in catalogue and no overrides but those of its own arguments.
-pub fn run(args: PricesArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: PricesArgs) -> anyhow::Result<()> {
     run_with(args, &Overrides::default())
 }
 
 /// Runs `marginlake prices` with the overrides of the configuration; an `--overrides` file takes their place.
-pub fn run_with(args: PricesArgs, configured: &Overrides) -> anyhow::Result<()> {
+pub(crate) fn run_with(args: PricesArgs, configured: &Overrides) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     let result = match &args.command {
         PricesCommand::List(args) => list(args, configured, &mut out),

@@ -73,13 +73,28 @@ async fn a_transaction_is_appended_once_however_often_it_is_tried() {
         version: 7,
     };
     let batch = rows(&[("2026-11-01", "a", 1), ("2026-11-02", "b", 2)]);
-    assert!(table.append_once(&[batch.clone()], &transaction).await.expect("appended"));
-    assert!(!table.append_once(&[batch.clone()], &transaction).await.expect("skipped"));
+    assert!(
+        table
+            .append_once(std::slice::from_ref(&batch), &transaction)
+            .await
+            .expect("appended")
+    );
+    assert!(
+        !table
+            .append_once(std::slice::from_ref(&batch), &transaction)
+            .await
+            .expect("skipped")
+    );
     let older = AppTransaction {
         version: 6,
         ..transaction.clone()
     };
-    assert!(!table.append_once(&[batch.clone()], &older).await.expect("skipped"));
+    assert!(
+        !table
+            .append_once(std::slice::from_ref(&batch), &older)
+            .await
+            .expect("skipped")
+    );
     let other = AppTransaction {
         app_id: "another".into(),
         version: 7,
@@ -103,7 +118,12 @@ async fn a_stale_handle_does_not_append_twice() {
         version: 1,
     };
     let batch = rows(&[("2026-11-01", "a", 1)]);
-    assert!(first.append_once(&[batch.clone()], &transaction).await.expect("appended"));
+    assert!(
+        first
+            .append_once(std::slice::from_ref(&batch), &transaction)
+            .await
+            .expect("appended")
+    );
     assert!(!second.append_once(&[batch], &transaction).await.expect("skipped"));
 }
 

@@ -13,7 +13,7 @@ const TEAM_FEE: u64 = 59_00;
 /// Cents a month for the insights agent beside another plan.
 const ADD_ON_FEE: u64 = 29_00;
 /// Cents a year for everything.
-const ANNUAL_FEE: u64 = 948_00;
+const ANNUAL_FEE: u64 = 94_800;
 /// Cents a document.
 const DOCUMENT_FEE: u64 = 6;
 
@@ -165,7 +165,7 @@ mod tests {
             (9, "0.09"),
             (-5, "-0.05"),
             (-39_50, "-39.50"),
-            (1_188_00, "1188.00"),
+            (118_800, "1188.00"),
         ] {
             assert_eq!(amount(cents), expected);
         }

@@ -1,6 +1,5 @@
 //! What the demo tells at the end: what was sent and stored, the report, and where to go from here.
 
-use std::fmt::Write;
 use std::path::Path;
 
 use super::{Made, REVENUE};
@@ -17,7 +16,10 @@ pub(super) fn tell(made: &Made, lake: &Path, out: &Path) -> String {
     } = made;
     let number = |count: u64| grouped(count);
     let mut text = String::new();
-    let mut line = |words: String| drop(writeln!(text, "{words}"));
+    let mut line = |words: String| {
+        text.push_str(&words);
+        text.push('\n');
+    };
     line("One month of an invented helpdesk: a support chatbot, document summaries, an insights agent.".into());
     line(String::new());
     line(format!(
@@ -63,7 +65,7 @@ fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

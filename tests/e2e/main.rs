@@ -5,6 +5,7 @@
 mod bad_input;
 mod collect;
 mod crash;
+mod documents;
 mod report;
 mod second_engine;
 mod support;

@@ -9,7 +9,7 @@ const PAYLOAD_FIXED_BYTES: usize = 8 + 8 + 3 + 2;
 
 /// What a request body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// `ExportTraceServiceRequest`.
     Traces,
     /// `ExportLogsServiceRequest`.
@@ -18,7 +18,7 @@ pub enum Signal {
 
 /// How a request body is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+pub(crate) enum Encoding {
     /// Binary protobuf.
     Protobuf,
     /// The OTLP mapping of JSON.
@@ -27,7 +27,7 @@ pub enum Encoding {
 
 /// How a request body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
+pub(crate) enum Compression {
     /// Not at all.
     Identity,
     /// gzip, one or several members (RFC 1952).
@@ -38,7 +38,7 @@ pub enum Compression {
 
 /// One acknowledged request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// When the request arrived, nanoseconds since the epoch.
     pub received_at_unix_nano: u64,
     /// Which signal.

@@ -22,7 +22,7 @@ mod writer;
 
 use std::path::PathBuf;
 
-pub use format::{Compression, Encoding, Entry, Signal};
+pub(crate) use format::{Compression, Encoding, Entry, Signal};
 pub(crate) use reader::Reader;
 pub(crate) use recover::{Recovered, recover};
 pub(crate) use writer::{Appender, Durable, WriterOptions, start};

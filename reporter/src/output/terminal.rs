@@ -88,7 +88,8 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
         }
         line(&table.to_string());
     }
-    for (title, lines) in model.dimensions() {
+    // The first three answer who, what and with which model; the others are in the files.
+    for (title, lines) in model.dimensions().into_iter().take(3) {
         line("");
         line(&bold(&format!("By {title}")));
         line(&margin_table(title, lines, style).to_string());
