@@ -9,9 +9,9 @@ use super::ledger::Ledger;
 use super::work::Service;
 
 /// Cents a month for the chatbot.
-const TEAM_FEE: u64 = 59_00;
+const TEAM_FEE: u64 = 5900;
 /// Cents a month for the insights agent beside another plan.
-const ADD_ON_FEE: u64 = 29_00;
+const ADD_ON_FEE: u64 = 2900;
 /// Cents a year for everything.
 const ANNUAL_FEE: u64 = 94_800;
 /// Cents a document.
@@ -107,7 +107,7 @@ fn lines(ledger: &Ledger) -> Vec<Line> {
     lines.push(Line {
         kind: "invoice",
         description: "Bank transfer without reference".into(),
-        ..subscription("", "", 45_00)
+        ..subscription("", "", 4500)
     });
     lines
 }
@@ -164,7 +164,7 @@ mod tests {
             (0, "0.00"),
             (9, "0.09"),
             (-5, "-0.05"),
-            (-39_50, "-39.50"),
+            (-3950, "-39.50"),
             (118_800, "1188.00"),
         ] {
             assert_eq!(amount(cents), expected);
@@ -180,7 +180,7 @@ mod tests {
         let lines = lines(&ledger);
         let has = |is: &dyn Fn(&Line) -> bool| assert!(lines.iter().any(is));
         has(&|line| line.kind == "usage" && line.cents == 600);
-        has(&|line| line.kind == "refund" && line.cents == -29_50);
+        has(&|line| line.kind == "refund" && line.cents == -2950);
         has(&|line| line.plan == "annual" && line.feature.is_empty());
         has(&|line| line.customer == IDLE);
         has(&|line| line.customer.is_empty());

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::{Made, REVENUE};
 
-const BY_FEATURE: &str = "SELECT feature, response_model, count(*) AS calls, sum(cost_usd) AS cost_usd FROM calls GROUP BY ALL ORDER BY cost_usd DESC NULLS LAST";
+/// A first query, on one line so that it can be copied.
+const BY_FEATURE: &str = "SELECT feature, response_model, count(*) AS calls, sum(cost_usd) AS cost FROM calls GROUP BY ALL ORDER BY cost DESC NULLS LAST";
 
 /// The text for standard output.
 pub(super) fn tell(made: &Made, lake: &Path, out: &Path) -> String {
@@ -14,43 +15,34 @@ pub(super) fn tell(made: &Made, lake: &Path, out: &Path) -> String {
         revenue_lines,
         report,
     } = made;
-    let number = |count: u64| grouped(count);
-    let mut text = String::new();
-    let mut line = |words: String| {
-        text.push_str(&words);
-        text.push('\n');
-    };
-    line("One month of an invented helpdesk: a support chatbot, document summaries, an insights agent.".into());
-    line(String::new());
-    line(format!(
-        "  sent     {} spans of 3 services by the OpenTelemetry SDK over OTLP/gRPC",
-        number(ledger.spans)
-    ));
-    line(format!("  stored   {} spans, none lost and none twice", number(ledger.spans)));
-    line(format!("  billed   {} calls, each once", number(settled.calls as u64)));
-    let excluded = (number(ledger.agents), number(ledger.refused));
-    line(format!(
-        "  not      {} agent spans that repeat the calls below them, {} refused attempts",
-        excluded.0, excluded.1
-    ));
-    line(format!("  revenue  {revenue_lines} lines of {}", out.join(REVENUE).display()));
-    line(String::new());
-    line(report.trim_end().to_owned());
-    line(String::new());
-    let (lake, out, program) = (lake.display(), out.display(), program());
-    line("Where it is".into());
-    line(format!("  page     {out}/report.html"));
-    line(format!("  tables   {out}/marts/*.parquet, {out}/*.csv, {out}/*.json"));
-    line(format!(
-        "  lake     {lake} (Delta tables: spans, calls, revenue_daily, margin_by_customer, ...)"
-    ));
-    line(String::new());
-    line("What to try next".into());
-    line(format!("  {program} sql --lake {lake} \"{BY_FEATURE}\""));
-    line(format!("  {program} sql --lake {lake}"));
-    line(format!("  {program} collect --lake my-lake"));
-    line("  and point OTEL_EXPORTER_OTLP_ENDPOINT of your own application at it".into());
-    text
+    let (spans, agents, refused) = (grouped(ledger.spans), grouped(ledger.agents), grouped(ledger.refused));
+    let calls = grouped(settled.calls as u64);
+    let revenue = out.join(REVENUE);
+    let (lake, out, revenue, program) = (lake.display(), out.display(), revenue.display(), program());
+    let report = report.trim_end();
+    format!(
+        "One month of an invented helpdesk: a support chatbot, document summaries, an insights agent.
+
+  sent      {spans} spans of 3 services, by the OpenTelemetry SDK over OTLP/gRPC
+  stored    {spans} spans, none lost and none twice
+  billed    {calls} calls, each once
+  left out  {agents} agent spans that repeat the calls below them, {refused} refused attempts
+  revenue   {revenue_lines} lines of {revenue}
+
+{report}
+
+Where it is
+  page      {out}/report.html
+  tables    {out}/marts/*.parquet, {out}/*.csv, {out}/*.json
+  lake      {lake} (Delta: spans, calls, calls_excluded, revenue_daily, margin_by_customer and more)
+
+What to try next
+  {program} sql --lake {lake} \"{BY_FEATURE}\"
+  {program} sql --lake {lake}
+  {program} collect --lake my-lake
+      and point your own application's OTEL_EXPORTER_OTLP_ENDPOINT at it
+"
+    )
 }
 
 /// How this program was called, as the user can type it again.

@@ -111,12 +111,34 @@ async fn the_lake_has_what_was_sent_at_list_price_and_a_second_run_writes_the_sa
     assert_eq!(found, expected);
     assert!(made.ledger.unpriced_calls() > 0);
 
+    let mut wrong = made.ledger.clone();
+    wrong.tokens.cache_read += 1;
+    let error = verify::verify(&lake, &wrong).await.expect_err("one token is missing");
+    assert!(error.to_string().contains("cache_read should be"), "{error}");
+
     let first = files(&args.out);
     assert!(first.contains_key(&args.out.join("report.html")) && first.contains_key(&args.out.join(REVENUE)));
     let (_, again) = demo(folder.path()).await;
     assert_eq!(again.ledger, made.ledger);
     assert_eq!(again.report, made.report);
     assert!(files(&args.out) == first, "the files differ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_that_cannot_be_delivered_are_an_error() {
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port");
+    let senders = Senders::connect(nobody).expect("connects lazily");
+    let traces = traffic::generate(Volume {
+        chat_sessions: 1,
+        documents: 1,
+        insights: 1,
+    });
+    let sent = tokio::task::spawn_blocking(move || senders.send(&traces, |_| {}))
+        .await
+        .expect("no panic");
+    assert!(sent.is_err());
 }
 
 #[test]
