@@ -1,7 +1,7 @@
 //! `marginlake collect`: receive OTLP until SIGTERM or SIGINT.
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,10 +27,10 @@ pub(crate) struct CollectArgs {
     #[arg(long, env = "MARGINLAKE_COLLECTOR_ID")]
     collector_id: Option<String>,
     /// OTLP/gRPC address [default: 127.0.0.1:4317]; port 0 takes a free one
-    #[arg(long, env = "MARGINLAKE_GRPC_ADDR")]
+    #[arg(long, env = "MARGINLAKE_GRPC_ADDR", value_parser = address)]
     grpc_addr: Option<SocketAddr>,
     /// OTLP/HTTP address [default: 127.0.0.1:4318]; port 0 takes a free one
-    #[arg(long, env = "MARGINLAKE_HTTP_ADDR")]
+    #[arg(long, env = "MARGINLAKE_HTTP_ADDR", value_parser = address)]
     http_addr: Option<SocketAddr>,
     /// How long rows wait for a commit to the lake, such as 500ms, 10s, 1m [default: 10s]
     #[arg(long, env = "MARGINLAKE_COMMIT_INTERVAL", value_parser = duration)]
@@ -43,8 +43,8 @@ pub(crate) struct CollectArgs {
 pub(crate) struct CollectSection {
     state_dir: Option<PathBuf>,
     collector_id: Option<String>,
-    grpc_addr: Option<SocketAddr>,
-    http_addr: Option<SocketAddr>,
+    grpc_addr: Option<String>,
+    http_addr: Option<String>,
     commit_interval: Option<String>,
     max_body: Option<String>,
     max_inflated_body: Option<String>,
@@ -87,13 +87,12 @@ fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
         inflated_bytes: size("max_inflated_body", section.max_inflated_body, default.inflated_bytes as u64)? as usize,
         in_flight_bytes: size("max_in_flight", section.max_in_flight, default.in_flight_bytes as u64)? as usize,
     };
-    let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
     Ok(Config {
         lake: args.lake,
         state_dir: args.state_dir.or(section.state_dir),
         collector_id: args.collector_id.or(section.collector_id).unwrap_or_else(|| "default".into()),
-        grpc_address: args.grpc_addr.or(section.grpc_addr).unwrap_or_else(|| loopback(4317)),
-        http_address: args.http_addr.or(section.http_addr).unwrap_or_else(|| loopback(4318)),
+        grpc_address: listen("grpc_addr", args.grpc_addr, section.grpc_addr, 4317)?,
+        http_address: listen("http_addr", args.http_addr, section.http_addr, 4318)?,
         commit_interval,
         limits,
         log_limit_bytes: size("max_log", section.max_log, 8 << 30)?,
@@ -115,6 +114,23 @@ async fn stop_signal() -> std::io::Result<()> {
 #[cfg(not(unix))]
 async fn stop_signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
+}
+
+/// Flag over file over loopback: nobody outside sends before somebody said so.
+fn listen(key: &str, flag: Option<SocketAddr>, file: Option<String>, port: u16) -> anyhow::Result<SocketAddr> {
+    match (flag, file) {
+        (Some(given), _) => Ok(given),
+        (None, Some(text)) => Ok(address(&text).map_err(|error| Usage(format!("collect.{key} = {text:?}: {error}")))?),
+        (None, None) => Ok(SocketAddr::from(([127, 0, 0, 1], port))),
+    }
+}
+
+/// `127.0.0.1:4317`, `[::1]:4317`, `localhost:4317`.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|_| format!("{text:?} is not HOST:PORT, such as 127.0.0.1:4317"))?;
+    found.next().ok_or_else(|| format!("{text:?} has no address"))
 }
 
 /// `500ms`, `10s`, `5m`, `1h`.

@@ -24,7 +24,7 @@ const SEGMENT_BYTES: u64 = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum CollectorError {
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}: choose another address with --grpc-addr or --http-addr")]
     Listen {
         /// What was asked for.
         address: SocketAddr,

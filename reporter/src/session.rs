@@ -26,9 +26,16 @@ pub enum SessionError {
     Query(#[from] DataFusionError),
 }
 
-/// DataFusion wraps its errors in layers of location; people want the innermost sentence.
+/// DataFusion wraps its errors in layers of location; people want the innermost sentence, and what to do.
 fn readable(error: &DataFusionError) -> String {
-    error.find_root().strip_backtrace()
+    let mut text = error.find_root().strip_backtrace().replace("datafusion.public.", "");
+    if text.contains("' not found") && text.contains("table '") {
+        text.push_str(
+            "; `SHOW TABLES` lists what is there: `spans` comes from `marginlake collect`, `calls` and `calls_excluded` from \
+             `marginlake settle`, revenue and margins from `marginlake report`",
+        );
+    }
+    text
 }
 
 /// A session without tables, set up so that no number becomes a float on its way.
