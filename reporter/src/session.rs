@@ -23,12 +23,22 @@ pub enum SessionError {
     Lake(#[from] LakeError),
     /// The query is wrong or failed while running.
     #[error("{}", readable(.0))]
-    Query(#[from] DataFusionError),
+    Query(Box<DataFusionError>),
+}
+
+impl From<DataFusionError> for SessionError {
+    /// The error is told whole by [`SessionError`]'s own text, so it is no source that would be told again.
+    fn from(error: DataFusionError) -> Self {
+        SessionError::Query(Box::new(error))
+    }
 }
 
 /// DataFusion wraps its errors in layers of location; people want the innermost sentence, and what to do.
 fn readable(error: &DataFusionError) -> String {
     let mut text = error.find_root().strip_backtrace().replace("datafusion.public.", "");
+    if let Some(sentence) = text.strip_prefix("Error during planning: ") {
+        text = sentence.to_owned();
+    }
     if text.contains("' not found") && text.contains("table '") {
         text.push_str(
             "; `SHOW TABLES` lists what is there: `spans` comes from `marginlake collect`, `calls` and `calls_excluded` from \
