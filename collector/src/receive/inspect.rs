@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message;
 
 use super::answer::{Failure, Outcome};
+use super::json;
 use crate::wal::{Encoding, Signal};
 use crate::wire::WireError;
 use crate::wire::logs::{LogRecord, resource_logs};
@@ -16,15 +17,14 @@ use crate::wire::traces::{Span, resource_spans};
 
 /// The body as protobuf: JSON is rewritten, so that everything behind reads one encoding.
 pub(crate) fn as_protobuf(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
-    let json = |error: serde_json::Error| Failure::bad_data(format!("the body is not OTLP JSON: {error}"));
     match (encoding, signal) {
         (Encoding::Protobuf, _) => Ok(Cow::Borrowed(body)),
         (Encoding::Json, Signal::Traces) => {
-            let request: ExportTraceServiceRequest = serde_json::from_slice(body).map_err(json)?;
+            let request: ExportTraceServiceRequest = json::read(body, "resourceSpans")?;
             Ok(Cow::Owned(request.encode_to_vec()))
         }
         (Encoding::Json, Signal::Logs) => {
-            let request: ExportLogsServiceRequest = serde_json::from_slice(body).map_err(json)?;
+            let request: ExportLogsServiceRequest = json::read(body, "resourceLogs")?;
             Ok(Cow::Owned(request.encode_to_vec()))
         }
     }

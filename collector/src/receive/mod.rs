@@ -8,6 +8,7 @@ mod body;
 mod grpc;
 mod http;
 mod inspect;
+mod json;
 mod server;
 
 use std::sync::Arc;
