@@ -10,3 +10,4 @@ mod report;
 mod second_engine;
 mod support;
 mod truth;
+mod vectors;

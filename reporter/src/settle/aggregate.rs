@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use super::case::{Case, Class};
 use super::reason::Reason;
 use super::record::{Signal, Text};
-use super::usage::Totals;
+use super::role::Role;
+use super::usage::{Totals, compatible};
 
 /// Decides about every aggregate, deepest first.
 pub(super) fn judge(case: &mut Case) {
@@ -30,8 +31,12 @@ pub(super) fn judge(case: &mut Case) {
             exclude(case, index, &beside);
             continue;
         }
+        if let Some(call) = echoed_above(case, index) {
+            exclude(case, index, &[call]);
+            continue;
+        }
         case.orphans.push(index);
-        absorb_silent_calls(case, index);
+        absorb_silent(case, index);
     }
 }
 
@@ -44,7 +49,7 @@ fn reporting_below(case: &Case, index: usize) -> Vec<usize> {
         .copied()
         .filter(|below| match case.class[*below] {
             Class::Leaf => case.group_has_usage(*below),
-            Class::Aggregate => case.orphans.contains(below),
+            Class::Aggregate => case.orphans.contains(below) && case.records[*below].has_usage(),
             Class::Free | Class::Plain => false,
         })
         .collect();
@@ -129,8 +134,22 @@ fn exclude(case: &mut Case, index: usize, reporting: &[usize]) {
     case.exclude(index, Reason::Aggregate, stands, gap);
 }
 
-/// The usage of calls that tell none is part of the aggregate that is billed.
-fn absorb_silent_calls(case: &mut Case, index: usize) {
+/// The call above that this record only describes in more detail (a gateway's attempt below its request): the same
+/// usage, and no tool or agent between them that could have made a call of its own.
+fn echoed_above(case: &Case, index: usize) -> Option<usize> {
+    let mut above = case.tree.parent(index)?;
+    while case.class[above] != Class::Leaf {
+        if matches!(case.records[above].role, Role::Tool | Role::Agent) {
+            return None;
+        }
+        above = case.tree.parent(above)?;
+    }
+    let (call, echo) = (&case.records[above], &case.records[index]);
+    (call.has_usage() && compatible(call, echo)).then_some(above)
+}
+
+/// The usage of records that tell none is part of the aggregate that is billed.
+fn absorb_silent(case: &mut Case, index: usize) {
     let silent: Vec<usize> = case
         .tree
         .below(index)
@@ -139,6 +158,17 @@ fn absorb_silent_calls(case: &mut Case, index: usize) {
         .filter(|below| case.class[*below] == Class::Leaf && case.excluded[*below].is_none())
         .filter(|below| !case.group_has_usage(*below) && !case.group_failed(*below))
         .collect();
+    let totals: Vec<usize> = case
+        .tree
+        .below(index)
+        .iter()
+        .copied()
+        .filter(|below| case.orphans.contains(below))
+        .collect();
+    for below in totals {
+        case.orphans.retain(|orphan| *orphan != below);
+        case.exclude(below, Reason::UsageInAggregate, Some(index), None);
+    }
     for below in silent {
         for member in case.members(below).to_vec() {
             case.exclude(member, Reason::UsageInAggregate, Some(index), None);

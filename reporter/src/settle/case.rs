@@ -129,7 +129,8 @@ fn classify(record: &Record) -> Class {
     if role.is_leaf() {
         return Class::Leaf;
     }
-    let claims = record.has_usage() || record.has_charge();
+    // A total that cannot be divided is usage all the same: it must not vanish because it cannot be priced.
+    let claims = record.has_usage() || record.has_charge() || record.has_flag("total_only");
     match (role.is_free(), claims) {
         (true, true) => Class::Free,
         (false, true) => Class::Aggregate,
