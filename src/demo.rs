@@ -150,7 +150,7 @@ async fn report(lake: &Lake, args: &DemoArgs, ledger: &Ledger) -> anyhow::Result
         as_of: DateTime::from_timestamp_nanos(month::END as i64).into(),
         ..ReportOptions::default()
     };
-    let shown = crate::report::report(lake, &options, Catalogue::embedded()).await?;
+    let shown = crate::report::report(lake, &options, Catalogue::embedded()).await?.shown;
     let target = args.out.join(REVENUE);
     std::fs::copy(&waiting, &target).with_context(|| format!("cannot write {}", target.display()))?;
     Ok((shown, lines))

@@ -10,10 +10,10 @@ use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
 use marginlake_reporter::output::{TerminalStyle, terminal};
 use marginlake_reporter::report::{self, OutputFormat, ReportOptions};
-use marginlake_reporter::revenue::{Currency, RevenueInputs};
+use marginlake_reporter::revenue::{Amount, Currency, RevenueInputs};
 use marginlake_reporter::settle::driver::SettleOptions;
 
-use crate::exit::Usage;
+use crate::exit::{Crossed, Usage};
 use crate::{config, settle};
 
 #[derive(Debug, Args)]
@@ -44,6 +44,9 @@ pub(crate) struct ReportArgs {
     /// Currency of the report
     #[arg(long, default_value = "USD", value_parser = currency)]
     currency: Currency,
+    /// Exit with code 3 when the gross margin is below this many percent, or there is no revenue to have one of
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    fail_under_margin: Option<Amount>,
     /// The time that the outputs name as theirs (RFC 3339); without it they name none
     #[arg(long)]
     as_of: Option<DateTime<Utc>>,
@@ -105,18 +108,36 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         currency: args.currency,
         as_of: args.as_of,
     };
-    let shown =
+    let reported =
         crate::runtime()?.block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue).await })?;
     let mut out = std::io::stdout();
-    out.write_all(shown.as_bytes())?;
+    out.write_all(reported.shown.as_bytes())?;
     if let Some(folder) = &options.out {
         writeln!(out, "\nfiles: {}", folder.display())?;
     }
-    Ok(())
+    match (args.fail_under_margin, reported.gross_margin_pct) {
+        (Some(floor), Some(margin)) if margin < floor => {
+            Err(Crossed(format!("the gross margin is {} %, below {floor} %", margin.rounded(1))).into())
+        }
+        (Some(floor), None) => Err(Crossed(format!("there is no revenue, so no gross margin of {floor} %")).into()),
+        _ => Ok(()),
+    }
 }
 
-/// One whole run; returns what the terminal shows. The user's files are read first: nothing is written for a bad one.
-pub(crate) async fn report(lake: &Lake, options: &ReportOptions, catalogue: &Catalogue) -> anyhow::Result<String> {
+fn percent(text: &str) -> Result<Amount, String> {
+    Amount::parse_major(text).map_err(|_| format!("{text:?} is not a percentage, such as 40 or 37.5"))
+}
+
+/// What a run has to tell.
+pub(crate) struct Reported {
+    /// What the terminal shows.
+    pub(crate) shown: String,
+    /// In percent of revenue; at most this, where costs are unknown.
+    gross_margin_pct: Option<Amount>,
+}
+
+/// One whole run. The user's files are read first: nothing is written for a bad one.
+pub(crate) async fn report(lake: &Lake, options: &ReportOptions, catalogue: &Catalogue) -> anyhow::Result<Reported> {
     let wrong = |error: report::ReportError| match error.is_usage() {
         true => anyhow::Error::from(Usage(error.to_string())),
         false => error.into(),
@@ -124,7 +145,10 @@ pub(crate) async fn report(lake: &Lake, options: &ReportOptions, catalogue: &Cat
     let inputs = report::read_inputs(options).map_err(wrong)?;
     settle::settle(lake, SettleOptions::default(), catalogue).await?;
     let outcome = report::report(lake, options, inputs).await.map_err(wrong)?;
-    Ok(terminal(&outcome.model, style()))
+    Ok(Reported {
+        shown: terminal(&outcome.model, style()),
+        gross_margin_pct: outcome.model.total.gross_margin_pct(),
+    })
 }
 
 /// Colours only where somebody looks and did not ask for none; the shell's `COLUMNS` for the width.

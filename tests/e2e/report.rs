@@ -107,6 +107,12 @@ fn margins_join_revenue_and_every_unknown_is_a_row_of_its_own() {
     assert_eq!(value(&lake, "SELECT sum(cost_usd) FROM calls"), "0.020500000000");
     assert_eq!(value(&lake, "SELECT sum(amount) FROM revenue_daily"), "43.490000000000");
 
+    for (floor, code) in [("99", 0), ("99.99", 3)] {
+        let with_floor = [&arguments(&out)[..], &["--fail-under-margin".to_owned(), floor.to_owned()]].concat();
+        let ended = attempt(&with_floor.iter().map(String::as_str).collect::<Vec<_>>());
+        assert_eq!(ended.status.code(), Some(code), "{floor}");
+    }
+
     let again = folder.path().join("again");
     run(&arguments(&again).each_ref().map(String::as_str));
     assert_eq!(files(&out), files(&again), "the same inputs give the same bytes");
