@@ -34,6 +34,7 @@ fn call(id: u8, model: &str, at: i64) -> Record {
 fn corrected(from: &str) -> Catalogue {
     let price = format!(
         "{{\"price\": [{{\"provider\": \"openai\", \"model\": \"gpt-4.1\", \"from\": \"{from}\", \
+         \"known_from\": \"2026-11-20\", \
          \"rates\": {{\"input_mtok\": \"3\"}}, \"source\": \"test\"}}]}}"
     );
     let overrides: Overrides = serde_json::from_str(&price).unwrap();
@@ -64,10 +65,14 @@ impl Fixture {
     }
 
     async fn reprice(&self, catalogue: &Catalogue, mode: Mode) -> RepriceOutcome {
+        self.reprice_as_of(catalogue, mode, None).await
+    }
+
+    async fn reprice_as_of(&self, catalogue: &Catalogue, mode: Mode, as_of: Option<i64>) -> RepriceOutcome {
         let options = RepriceOptions {
             from: NaiveDate::from_ymd_opt(2026, 11, 1).unwrap(),
             to: NaiveDate::from_ymd_opt(2026, 11, 30).unwrap(),
-            prices_as_of_unix_nano: None,
+            prices_as_of_unix_nano: as_of,
             mode,
         };
         run(&self.lake, catalogue, options).await.unwrap()
@@ -203,4 +208,28 @@ async fn a_charge_and_a_call_without_usage_stay_and_a_charge_gives_way_to_a_pric
     assert!(rows.contains("| no-such-model | reported     | charge "), "{rows}");
     assert!(rows.contains("| gpt-4.1       | priced       | computed "), "{rows}");
     assert!(rows.contains("| gpt-4.1       | no_usage "), "{rows}");
+}
+
+#[tokio::test]
+async fn a_price_that_was_not_known_yet_is_not_used_for_an_earlier_knowledge() {
+    let fixture = Fixture::new(vec![call(1, "gpt-4.1", NOON)]).await;
+    let catalogue = corrected("2026-01-01");
+    for (day_after_noon, moved) in [(2, 0), (5, 1)] {
+        let as_of = Some(NOON + day_after_noon * DAY);
+        let outcome = fixture.reprice_as_of(&catalogue, Mode::DryRun, as_of).await;
+        assert_eq!(outcome.moved, moved, "{day_after_noon} days later");
+    }
+}
+
+#[tokio::test]
+async fn a_contract_of_a_tenant_moves_only_that_tenant() {
+    let mut theirs = call(1, "gpt-4.1", NOON);
+    theirs.tenant = Some("acme".into());
+    let fixture = Fixture::new(vec![theirs, call(2, "gpt-4.1", NOON)]).await;
+    let contract = r#"{"contract": [{"id": "c-1", "tenant": "acme", "provider": "openai", "discount_percent": "50"}]}"#;
+    let overrides: Overrides = serde_json::from_str(contract).unwrap();
+    let catalogue = Catalogue::embedded().with_overrides(&overrides).unwrap();
+    let outcome = fixture.reprice(&catalogue, Mode::Write).await;
+    assert_eq!((outcome.moved, outcome.unchanged), (1, 1));
+    assert_eq!(outcome.statement.lines()[0].after, Some(410_000_000));
 }
