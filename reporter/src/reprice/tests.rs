@@ -226,7 +226,7 @@ async fn a_contract_of_a_tenant_moves_only_that_tenant() {
     let mut theirs = call(1, "gpt-4.1", NOON);
     theirs.tenant = Some("acme".into());
     let fixture = Fixture::new(vec![theirs, call(2, "gpt-4.1", NOON)]).await;
-    let contract = r#"{"contract": [{"id": "c-1", "tenant": "acme", "provider": "openai", "discount_percent": "50"}]}"#;
+    let contract = r#"{"contract": [{"id": "c-1", "tenant": "acme", "provider": "openai", "discount": "0.5"}]}"#;
     let overrides: Overrides = serde_json::from_str(contract).unwrap();
     let catalogue = Catalogue::embedded().with_overrides(&overrides).unwrap();
     let outcome = fixture.reprice(&catalogue, Mode::Write).await;
