@@ -11,6 +11,7 @@ mod lake;
 mod logging;
 mod prices;
 mod report;
+mod reprice;
 mod revenue;
 mod settle;
 mod sql;
@@ -37,6 +38,8 @@ enum Command {
     Settle(settle::SettleArgs),
     /// Join revenue, compute margins, and publish the report
     Report(report::ReportArgs),
+    /// Price settled calls again and show what moves
+    Reprice(reprice::RepriceArgs),
     /// Show a trace as a tree: what was billed, what was not, and why
     Explain(explain::ExplainArgs),
     /// Look into the price catalogue and price usage records
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Command::Collect(args) => collect::run(args),
         Command::Settle(args) => settle::run(args),
         Command::Report(args) => report::run(args),
+        Command::Reprice(args) => reprice::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Prices(args) => prices::run(args),
         Command::Revenue(command) => revenue::run(command),

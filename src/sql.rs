@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
+use marginlake_reporter::prices_sql;
 use marginlake_reporter::session;
 use marginlake_reporter::shell::{Format, prompt, write_rows};
 
+use crate::config;
 use crate::exit::Usage;
 
 #[derive(Debug, Args)]
@@ -16,6 +18,9 @@ pub(crate) struct SqlArgs {
     /// Directory or object-store URL of the lake
     #[arg(long, env = "MARGINLAKE_LAKE")]
     lake: String,
+    /// Configuration file (TOML): its prices are in `prices` and `llm_cost`
+    #[arg(long, env = "MARGINLAKE_CONFIG")]
+    config: Option<PathBuf>,
     /// The query; `-` reads it from standard input; none opens the prompt
     query: Option<String>,
     /// table, csv, json, ndjson or parquet
@@ -31,9 +36,16 @@ pub(crate) fn run(args: SqlArgs) -> anyhow::Result<()> {
     if args.format == Format::Parquet && args.output.is_none() && io::stdout().is_terminal() {
         return Err(Usage("parquet is not for terminals: add --output FILE".into()).into());
     }
+    let catalogue = match &args.config {
+        Some(path) => Some(config::load(Some(path))?.catalogue()?),
+        None => None,
+    };
     crate::runtime()?.block_on(async {
         let lake = crate::lake::open_for_reading(&args.lake)?;
         let session = session::open_session(&lake).await?;
+        if let Some(catalogue) = catalogue {
+            prices_sql::register_catalogue(&session, catalogue)?;
+        }
         let Some(query) = query_text(args.query)? else {
             return Ok(prompt(&session, args.format).await?);
         };

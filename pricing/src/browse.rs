@@ -146,6 +146,15 @@ impl Catalogue {
         found.into_iter().map(|index| self.shown(index, at)).collect()
     }
 
+    /// Every price of every model, with its provider and model, in the order of the catalogue.
+    pub fn all_prices(&self, at: Instant) -> impl Iterator<Item = (&str, &str, ShownPrice)> {
+        self.models.iter().flat_map(move |model| {
+            let provider = self.provider(model.provider).id.as_str();
+            let prices = model.cards.iter().map(move |card| shown_price(card, at));
+            prices.map(move |price| (provider, model.id.as_str(), price))
+        })
+    }
+
     fn shown(&self, index: ModelIndex, at: Instant) -> ShownModel {
         let model = self.model(index);
         let provider = self.provider(model.provider);

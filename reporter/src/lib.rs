@@ -3,7 +3,9 @@
 pub mod allocate;
 pub mod marts;
 pub mod output;
+pub mod prices_sql;
 pub mod report;
+pub mod reprice;
 pub mod revenue;
 pub mod session;
 pub mod settle;

@@ -75,6 +75,7 @@ pub async fn open_session(lake: &Lake) -> Result<SessionContext, SessionError> {
             register(&session, lake, name, Some(*version)).await?;
         }
     }
+    crate::prices_sql::register(&session)?;
     Ok(session)
 }
 

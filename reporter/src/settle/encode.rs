@@ -123,7 +123,7 @@ pub(super) fn done(mut builder: impl ArrayBuilder) -> ArrayRef {
     array
 }
 
-pub(super) fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+pub(crate) fn strings<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     let mut builder = StringBuilder::new();
     values.for_each(|value| builder.append_option(value));
     done(builder)
@@ -153,7 +153,7 @@ pub(super) fn times(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
     done(builder)
 }
 
-fn money(values: impl Iterator<Item = Option<i128>>) -> Result<ArrayRef, ArrowError> {
+pub(crate) fn money(values: impl Iterator<Item = Option<i128>>) -> Result<ArrayRef, ArrowError> {
     let mut builder = Decimal128Builder::new().with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?;
     values.for_each(|value| builder.append_option(value));
     Ok(done(builder))
@@ -227,7 +227,7 @@ pub(super) fn attribution_sources<'a>(records: impl Iterator<Item = &'a Record>)
     done(builder)
 }
 
-pub(super) fn cost_lines<'a>(
+pub(crate) fn cost_lines<'a>(
     field: &Field,
     receipts: impl Iterator<Item = Option<&'a [CostLine]>>,
 ) -> Result<ArrayRef, ArrowError> {

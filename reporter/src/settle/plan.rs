@@ -165,7 +165,7 @@ pub(super) async fn for_each(
 }
 
 /// The files of `table` whose day is one of `days`.
-pub(super) fn files_of(table: &LakeTable, days: &BTreeSet<i32>) -> Result<Vec<DataFile>, SettleError> {
+pub(crate) fn files_of(table: &LakeTable, days: &BTreeSet<i32>) -> Result<Vec<DataFile>, SettleError> {
     let day = |date: NaiveDate| marginlake_lake::days_since_epoch(date);
     let files = table.files()?;
     Ok(files

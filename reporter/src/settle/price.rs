@@ -2,7 +2,7 @@
 //!
 //! Everything else keeps the price that the collector wrote: settle never moves a cost on its own.
 
-use marginlake_pricing::{Amount, Catalogue, Context, Request, Usage};
+use marginlake_pricing::{Amount, Catalogue, Context, Request, Scope, Status, Usage};
 
 use super::cumulative::Reprice;
 use super::record::{CostLine, Price, Record};
@@ -11,17 +11,28 @@ use super::record::{CostLine, Price, Record};
 #[derive(Clone, Copy)]
 pub struct CataloguePricer<'a> {
     catalogue: &'a Catalogue,
+    known_at_unix_nano: Option<i64>,
 }
 
 impl<'a> CataloguePricer<'a> {
-    /// A pricer by `catalogue`.
+    /// A pricer by `catalogue`, with everything that it knows.
     pub fn new(catalogue: &'a Catalogue) -> Self {
-        CataloguePricer { catalogue }
+        CataloguePricer {
+            catalogue,
+            known_at_unix_nano: None,
+        }
     }
-}
 
-impl Reprice for CataloguePricer<'_> {
-    fn reprice(&self, record: &mut Record) {
+    /// The same pricer with prices as they were known at a moment, in nanoseconds since the epoch.
+    pub fn as_known_at(self, unix_nano: Option<i64>) -> Self {
+        CataloguePricer {
+            known_at_unix_nano: unix_nano,
+            ..self
+        }
+    }
+
+    /// The price of what `record` used, at its moment. The emitter's own figure is not looked at.
+    pub fn price(&self, record: &Record) -> Price {
         let known = record
             .usage
             .iter()
@@ -34,15 +45,30 @@ impl Reprice for CataloguePricer<'_> {
             .flatten()
             .filter_map(|(key, value)| Some((&**key, value.as_deref()?)));
         let context: Context = facts.collect();
-        let model = record.response_model.as_deref().or(record.request_model.as_deref());
-        let quote = self.catalogue.price(&Request {
-            provider: record.provider.as_deref(),
-            server_address: record.server_address.as_deref(),
-            model,
-            ..Request::new(&usage, &context, record.priced_at_nano.unwrap_or(0))
-        });
+        let ask = |model: Option<&str>| {
+            self.catalogue.price(&Request {
+                provider: record.provider.as_deref(),
+                server_address: record.server_address.as_deref(),
+                model,
+                scope: Scope {
+                    tenant: record.tenant.as_deref(),
+                    ..Scope::default()
+                },
+                known_at_unix_nano: self.known_at_unix_nano,
+                ..Request::new(&usage, &context, record.priced_at_nano.unwrap_or(0))
+            })
+        };
+        let (answered, asked) = (record.response_model.as_deref(), record.request_model.as_deref());
+        let mut quote = ask(answered.or(asked));
+        // As the collector does: the model that was asked for may be known where the one that answered is not.
+        if quote.status == Status::Unpriced && answered.is_some() && asked.is_some() {
+            let other = ask(asked);
+            if other.status != Status::Unpriced {
+                quote = other;
+            }
+        }
         let scale_12 = |amount: &Amount| amount.to_scale_12();
-        record.price = Price {
+        Price {
             status: Some(quote.status.as_str().into()),
             list_cost_usd: quote.list_cost.as_ref().map(scale_12),
             cost_usd: quote.cost.as_ref().map(scale_12),
@@ -50,7 +76,13 @@ impl Reprice for CataloguePricer<'_> {
             price_id: quote.price_id.as_deref().map(Into::into),
             catalogue_hash: Some(self.catalogue.hash().into()),
             cost_lines: (!quote.lines.is_empty()).then(|| quote.lines.iter().map(line).collect()),
-        };
+        }
+    }
+}
+
+impl Reprice for CataloguePricer<'_> {
+    fn reprice(&self, record: &mut Record) {
+        record.price = self.price(record);
     }
 }
 

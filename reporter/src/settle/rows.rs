@@ -27,7 +27,7 @@ const ORDER: [&str; 8] = [
 ];
 
 /// Collects rows of one table.
-pub(super) struct Rows<T> {
+pub(crate) struct Rows<T> {
     encode: fn(&[T]) -> Result<RecordBatch, ArrowError>,
     pending: BTreeMap<i32, Vec<T>>,
     batches: BTreeMap<i32, Vec<RecordBatch>>,
@@ -35,7 +35,7 @@ pub(super) struct Rows<T> {
 }
 
 impl<T> Rows<T> {
-    pub(super) fn new(encode: fn(&[T]) -> Result<RecordBatch, ArrowError>) -> Rows<T> {
+    pub(crate) fn new(encode: fn(&[T]) -> Result<RecordBatch, ArrowError>) -> Rows<T> {
         Rows {
             encode,
             pending: BTreeMap::new(),
@@ -61,7 +61,7 @@ impl<T> Rows<T> {
     }
 
     /// All rows with those that were kept, day by day.
-    pub(super) fn finish(mut self, kept: Vec<RecordBatch>, table: Table) -> Result<Vec<RecordBatch>, ArrowError> {
+    pub(crate) fn finish(mut self, kept: Vec<RecordBatch>, table: Table) -> Result<Vec<RecordBatch>, ArrowError> {
         for (day, pending) in std::mem::take(&mut self.pending) {
             if !pending.is_empty() {
                 self.batches.entry(day).or_default().push((self.encode)(&pending)?);
