@@ -102,6 +102,12 @@ mod tests {
             .collect();
         let file: FileConfig = toml::from_str(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
         file.catalogue().expect("the sample's prices");
+        let config = RulesConfig {
+            cost_class: file.cost_class.clone(),
+            cost_rule: file.cost_rule.clone(),
+        };
+        assert_eq!((config.cost_class.len(), config.cost_rule.len()), (1, 2));
+        Rules::new(&config, None).expect("the sample's rules");
     }
 
     #[test]
