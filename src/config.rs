@@ -1,6 +1,7 @@
 //! The configuration file: one optional TOML file whose sections belong to the crates that use them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use marginlake_collector::recognise::AttributionConfig;
 use marginlake_pricing::{Catalogue, Overrides};
@@ -9,6 +10,7 @@ use serde::Deserialize;
 use crate::exit::Usage;
 use marginlake_pricing::document::MultiplierEntry;
 use marginlake_pricing::overrides::{ContractEntry, Deployment, PriceOverride};
+use marginlake_reporter::settle::rules::{ClassRule, CostRule, Rules, RulesConfig};
 
 /// What was written in the file. Unknown keys are mistakes.
 #[derive(Debug, Default, Deserialize)]
@@ -26,6 +28,10 @@ pub(crate) struct FileConfig {
     multiplier: Vec<MultiplierEntry>,
     /// `[[deployment]]`
     deployment: Vec<Deployment>,
+    /// `[[cost_class]]`
+    cost_class: Vec<ClassRule>,
+    /// `[[cost_rule]]`
+    cost_rule: Vec<CostRule>,
 }
 
 impl FileConfig {
@@ -45,6 +51,18 @@ impl FileConfig {
             .map_err(|error| Usage(error.to_string()))?;
         // Lives as long as the process, as the built-in one does.
         Ok(Box::leak(Box::new(catalogue)))
+    }
+}
+
+impl FileConfig {
+    /// What the file says about costs, their classes and users' customers.
+    pub(crate) fn rules(&self) -> anyhow::Result<Arc<Rules>> {
+        let config = RulesConfig {
+            cost_class: self.cost_class.clone(),
+            cost_rule: self.cost_rule.clone(),
+        };
+        let rules = Rules::new(&config, self.attribution.customer_map.as_deref());
+        Ok(Arc::new(rules.map_err(|error| Usage(error.to_string()))?))
     }
 }
 
@@ -84,6 +102,12 @@ mod tests {
             .collect();
         let file: FileConfig = toml::from_str(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
         file.catalogue().expect("the sample's prices");
+        let config = RulesConfig {
+            cost_class: file.cost_class.clone(),
+            cost_rule: file.cost_rule.clone(),
+        };
+        assert_eq!((config.cost_class.len(), config.cost_rule.len()), (1, 2));
+        Rules::new(&config, None).expect("the sample's rules");
     }
 
     #[test]

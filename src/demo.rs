@@ -22,6 +22,7 @@ mod work;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -150,7 +151,9 @@ async fn report(lake: &Lake, args: &DemoArgs, ledger: &Ledger) -> anyhow::Result
         as_of: DateTime::from_timestamp_nanos(month::END as i64).into(),
         ..ReportOptions::default()
     };
-    let shown = crate::report::report(lake, &options, Catalogue::embedded()).await?.shown;
+    let shown = crate::report::report(lake, &options, Catalogue::embedded(), Arc::default())
+        .await?
+        .shown;
     let target = args.out.join(REVENUE);
     std::fs::copy(&waiting, &target).with_context(|| format!("cannot write {}", target.display()))?;
     Ok((shown, lines))

@@ -42,11 +42,12 @@ fn trace_id(text: &str) -> Result<TraceId, String> {
 
 pub(crate) fn run(args: ExplainArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=warn");
-    let catalogue = config::load(args.config.as_deref())?.catalogue()?;
+    let file = config::load(args.config.as_deref())?;
+    let (catalogue, rules) = (file.catalogue()?, file.rules()?);
     let TraceId(trace_id) = args.trace_id;
     let text = crate::runtime()?.block_on(async {
         let lake = crate::lake::open_for_reading(&args.lake)?;
-        let (records, settled) = component_of_trace(&lake, trace_id, &CataloguePricer::new(catalogue)).await?;
+        let (records, settled) = component_of_trace(&lake, trace_id, &CataloguePricer::new(catalogue), &rules).await?;
         if records.is_empty() {
             bail!("no record of this trace is in {lake}: spans show up after the collector's next commit");
         }

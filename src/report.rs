@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
@@ -11,6 +12,7 @@ use marginlake_pricing::Catalogue;
 use marginlake_reporter::output::{TerminalStyle, terminal};
 use marginlake_reporter::report::{self, OutputFormat, ReportOptions};
 use marginlake_reporter::revenue::{Amount, Currency, RevenueInputs};
+use marginlake_reporter::settle::Rules;
 use marginlake_reporter::settle::driver::SettleOptions;
 
 use crate::exit::{Crossed, Usage};
@@ -96,7 +98,8 @@ fn currency(text: &str) -> Result<Currency, String> {
 
 pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
-    let catalogue = config::load(args.config.as_deref())?.catalogue()?;
+    let file = config::load(args.config.as_deref())?;
+    let (catalogue, rules) = (file.catalogue()?, file.rules()?);
     let options = ReportOptions {
         revenue: args.revenue.inputs(None)?,
         customer_map: args.customer_map,
@@ -108,8 +111,8 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         currency: args.currency,
         as_of: args.as_of,
     };
-    let reported =
-        crate::runtime()?.block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue).await })?;
+    let reported = crate::runtime()?
+        .block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue, rules).await })?;
     let mut out = std::io::stdout();
     out.write_all(reported.shown.as_bytes())?;
     if let Some(folder) = &options.out {
@@ -137,13 +140,26 @@ pub(crate) struct Reported {
 }
 
 /// One whole run. The user's files are read first: nothing is written for a bad one.
-pub(crate) async fn report(lake: &Lake, options: &ReportOptions, catalogue: &Catalogue) -> anyhow::Result<Reported> {
+pub(crate) async fn report(
+    lake: &Lake,
+    options: &ReportOptions,
+    catalogue: &Catalogue,
+    rules: Arc<Rules>,
+) -> anyhow::Result<Reported> {
     let wrong = |error: report::ReportError| match error.is_usage() {
         true => anyhow::Error::from(Usage(error.to_string())),
         false => error.into(),
     };
     let inputs = report::read_inputs(options).map_err(wrong)?;
-    settle::settle(lake, SettleOptions::default(), catalogue).await?;
+    settle::settle(
+        lake,
+        SettleOptions {
+            rules,
+            ..Default::default()
+        },
+        catalogue,
+    )
+    .await?;
     let outcome = report::report(lake, options, inputs).await.map_err(wrong)?;
     Ok(Reported {
         shown: terminal(&outcome.model, style()),

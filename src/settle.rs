@@ -30,7 +30,8 @@ pub(crate) struct SettleArgs {
 
 pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
-    let catalogue = config::load(args.config.as_deref())?.catalogue()?;
+    let file = config::load(args.config.as_deref())?;
+    let (catalogue, rules) = (file.catalogue()?, file.rules()?);
     let outcome = crate::runtime()?.block_on(async {
         let lake = crate::lake::open_for_reading(&args.lake)?;
         settle(
@@ -38,6 +39,7 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
             SettleOptions {
                 from: args.from,
                 to: args.to,
+                rules,
             },
             catalogue,
         )

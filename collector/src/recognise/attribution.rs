@@ -34,6 +34,8 @@ pub struct AttributionConfig {
     pub environment: Vec<String>,
     /// Attributes kept in `tags`: exact keys, or prefixes that end in `*`. Content is never kept.
     pub keep: Vec<String>,
+    /// File of users' customers: read when calls are settled, unused here.
+    pub customer_map: Option<std::path::PathBuf>,
 }
 
 /// One dimension of attribution.

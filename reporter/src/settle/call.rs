@@ -23,10 +23,15 @@ impl Granularity {
 }
 
 /// What kind of cost a row is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CostClass {
     /// A model call in the path of delivery.
     Model,
+    /// What else it takes to deliver: retrieval, tools, machines, review.
+    OtherCogs,
+    /// Varies with sales, outside of cost of goods.
+    Variable,
     /// Evaluation, development, internal.
     NotCogs,
 }
@@ -36,6 +41,8 @@ impl CostClass {
     pub fn as_str(self) -> &'static str {
         match self {
             CostClass::Model => "model",
+            CostClass::OtherCogs => "other_cogs",
+            CostClass::Variable => "variable",
             CostClass::NotCogs => "not_cogs",
         }
     }

@@ -19,11 +19,15 @@ use super::plan::{Plan, Touched, files_of, for_each};
 use super::previous::{Previous, Restatement};
 use super::record::Record;
 use super::rows::Rows;
+use super::rules::Rules;
 use super::{Settled, encode, settle_component};
 
 /// The application transaction of settle on `calls`: its version is the settled version of `spans`. The number grows
 /// with every change of a rule that moves a verdict, so that a new release settles everything again.
-const TRANSACTION: &str = "marginlake-settle-1";
+const TRANSACTION: &str = "marginlake-settle-2";
+
+/// Beside it, the rules that the rows were made with: other rules settle everything again.
+const RULES_TRANSACTION: &str = "marginlake-settle-rules";
 
 /// Settling failed. Nothing is half visible: `calls` has the rows of the last run that finished.
 #[derive(Debug, thiserror::Error)]
@@ -48,12 +52,14 @@ pub enum SettleError {
 }
 
 /// Which days to settle again whether or not they have new rows; both ends inclusive.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SettleOptions {
     /// First day.
     pub from: Option<NaiveDate>,
     /// Last day.
     pub to: Option<NaiveDate>,
+    /// The user's rules. A change of them settles everything again.
+    pub rules: Arc<Rules>,
 }
 
 /// What a run did.
@@ -87,7 +93,7 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         spans_version: Some(spans.version()),
         ..Default::default()
     };
-    let Some(touched) = touched(&spans, &calls, options).await? else {
+    let Some(touched) = touched(&spans, &calls, &options).await? else {
         return Ok(unchanged);
     };
     let mut plan = Plan::read(&spans, &touched).await?;
@@ -100,10 +106,16 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
     let mut previous = Previous::read(&calls, &old_days, &mut plan).await?;
     let previous_excluded = Previous::read(&excluded, &old_days, &mut plan).await?;
     let mut out = Out::new();
-    settle_touched(&spans, &days, &mut plan, pricer, |component, mut settled| {
-        out.restatements.extend(previous.reconcile(component, &mut settled.calls));
-        out.add(settled)
-    })
+    settle_touched(
+        &spans,
+        &days,
+        &mut plan,
+        (pricer, &options.rules),
+        |component, mut settled| {
+            out.restatements.extend(previous.reconcile(component, &mut settled.calls));
+            out.add(settled)
+        },
+    )
     .await?;
     let outcome = SettleOutcome {
         components: plan.touched_components(),
@@ -126,6 +138,7 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         kept,
         &old_days,
         spans.version(),
+        &options.rules,
     )
     .await?;
     Ok(outcome)
@@ -136,6 +149,7 @@ pub async fn component_of_trace(
     lake: &Lake,
     trace_id: [u8; 16],
     pricer: &dyn Reprice,
+    rules: &Rules,
 ) -> Result<(Vec<Record>, Settled), SettleError> {
     let Some(spans) = lake.table(Table::Spans.name()).await? else {
         return Ok(Default::default());
@@ -160,12 +174,12 @@ pub async fn component_of_trace(
         Ok(())
     })
     .await?;
-    let settled = super::settle(records.clone(), pricer);
+    let settled = super::settle_by_rules(records.clone(), pricer, rules);
     Ok((records, settled))
 }
 
 /// What has to be read again; `None` when nothing has.
-async fn touched(spans: &LakeTable, calls: &LakeTable, options: SettleOptions) -> Result<Option<Touched>, SettleError> {
+async fn touched(spans: &LakeTable, calls: &LakeTable, options: &SettleOptions) -> Result<Option<Touched>, SettleError> {
     if let (Some(from), Some(to)) = (options.from, options.to)
         && from > to
     {
@@ -174,6 +188,9 @@ async fn touched(spans: &LakeTable, calls: &LakeTable, options: SettleOptions) -
     let Some(settled) = calls.transaction_version(TRANSACTION).await? else {
         return Ok(Some(Touched::Everything));
     };
+    if has_other_rules(calls, &options.rules).await? {
+        return Ok(Some(Touched::Everything));
+    }
     let Some(mut files) = spans.files_added_since(settled).await? else {
         return Ok(Some(Touched::Everything));
     };
@@ -189,12 +206,17 @@ async fn touched(spans: &LakeTable, calls: &LakeTable, options: SettleOptions) -
     Ok((!files.is_empty()).then_some(Touched::Files(files)))
 }
 
+async fn has_other_rules(calls: &LakeTable, rules: &Rules) -> Result<bool, SettleError> {
+    let settled = calls.transaction_version(RULES_TRANSACTION).await?;
+    Ok(settled.unwrap_or(0) != rules.version())
+}
+
 /// Reads the rows of touched components and settles each as soon as its last row is there.
 async fn settle_touched(
     spans: &LakeTable,
     days: &BTreeSet<i32>,
     plan: &mut Plan,
-    pricer: &dyn Reprice,
+    (pricer, rules): (&dyn Reprice, &Rules),
     mut each: impl FnMut(u32, Settled) -> Result<(), SettleError>,
 ) -> Result<(), SettleError> {
     let files = files_of(spans, days)?;
@@ -211,7 +233,7 @@ async fn settle_touched(
         if rows.len() == plan.rows(component) {
             let mut settled = Settled::default();
             let records = waiting.remove(&component).unwrap_or_default();
-            settle_component(records, pricer, &mut settled);
+            settle_component(records, pricer, rules, &mut settled);
             each(component, settled)?;
         }
         Ok(())
@@ -268,7 +290,12 @@ async fn write(
     kept: (Vec<RecordBatch>, Vec<RecordBatch>),
     days: &BTreeSet<i32>,
     spans_version: i64,
+    rules: &Rules,
 ) -> Result<(), SettleError> {
+    let by_rules = AppTransaction {
+        app_id: RULES_TRANSACTION.to_owned(),
+        version: rules.version(),
+    };
     let transaction = AppTransaction {
         app_id: TRANSACTION.to_owned(),
         version: spans_version,
@@ -277,7 +304,15 @@ async fn write(
     if !out.restatements.is_empty() {
         out.restatements.sort_unstable();
         let batch = restatement_rows(&out.restatements, spans_version)?;
-        tables.restatements.append_once(&[batch], &transaction).await?;
+        // Other rules move costs without new spans: then the version of `calls` tells one run from another.
+        let once = match has_other_rules(&tables.calls, rules).await? {
+            true => AppTransaction {
+                app_id: RULES_TRANSACTION.to_owned(),
+                version: tables.calls.version(),
+            },
+            false => transaction.clone(),
+        };
+        tables.restatements.append_once(&[batch], &once).await?;
     }
     let excluded = out.excluded.finish(kept.1, Table::CallsExcluded)?;
     tables
@@ -286,10 +321,7 @@ async fn write(
         .await?;
     drop(excluded);
     let calls = out.calls.finish(kept.0, Table::Calls)?;
-    tables
-        .calls
-        .replace_dates(&dates, &calls, std::slice::from_ref(&transaction))
-        .await?;
+    tables.calls.replace_dates(&dates, &calls, &[transaction, by_rules]).await?;
     Ok(())
 }
 

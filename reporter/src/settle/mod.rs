@@ -26,6 +26,7 @@ pub mod record;
 mod redelivery;
 pub mod role;
 pub(crate) mod rows;
+pub mod rules;
 mod signals;
 mod survivor;
 mod tree;
@@ -40,14 +41,20 @@ pub use call::{Call, Excluded, Settled};
 pub use cumulative::{NoCatalogue, Reprice};
 pub use price::CataloguePricer;
 pub use record::Record;
+pub use rules::Rules;
 
 use case::Case;
 
 /// Settles a set of records. The same records give the same rows in any order, with any copies, in any batches.
 pub fn settle(records: Vec<Record>, pricer: &dyn Reprice) -> Settled {
+    settle_by_rules(records, pricer, &Rules::default())
+}
+
+/// [`settle`] with the user's rules about costs and customers.
+pub fn settle_by_rules(records: Vec<Record>, pricer: &dyn Reprice, rules: &Rules) -> Settled {
     let mut settled = Settled::default();
     for component in component::split(records) {
-        settle_component(component, pricer, &mut settled);
+        settle_component(component, pricer, rules, &mut settled);
     }
     settled.calls.sort_unstable();
     settled.excluded.sort_unstable();
@@ -55,7 +62,7 @@ pub fn settle(records: Vec<Record>, pricer: &dyn Reprice) -> Settled {
 }
 
 /// Settles the records of one connected component.
-fn settle_component(records: Vec<Record>, pricer: &dyn Reprice, settled: &mut Settled) {
+fn settle_component(records: Vec<Record>, pricer: &dyn Reprice, rules: &Rules, settled: &mut Settled) {
     let (records, copies) = redelivery::merge(records)
         .into_iter()
         .map(|one| (one.record, one.copies))
@@ -68,5 +75,5 @@ fn settle_component(records: Vec<Record>, pricer: &dyn Reprice, settled: &mut Se
     matching::join(&mut case);
     unbilled::judge(&mut case);
     aggregate::judge(&mut case);
-    verdict::write(&case, copies, settled);
+    verdict::write(&case, copies, rules, settled);
 }

@@ -14,6 +14,7 @@ use super::call::Call;
 use super::decode::Decoder;
 use super::driver::SettleError;
 use super::plan::{Plan, files_of};
+use super::reason::billed::COST_RULE;
 use super::record::{Dimension, Record, Signal, Text};
 
 /// Rows to keep, by nothing but their batches, and the old calls of touched components.
@@ -75,7 +76,9 @@ impl Previous {
                 fresh.push(call);
                 continue;
             };
-            if is_same_consumption(&before, &call.record) {
+            // A rule's price follows the rule.
+            let by_rule = before.has_flag(COST_RULE) || call.record.has_flag(COST_RULE);
+            if !by_rule && is_same_consumption(&before, &call.record) {
                 call.record.price = before.price.clone();
             }
             if (group(&before), before.price.cost_usd) != (group(&call.record), call.record.price.cost_usd) {

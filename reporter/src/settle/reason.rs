@@ -73,6 +73,8 @@ pub mod billed {
     pub const USAGE_MISSING: &str = "usage_missing";
     /// Stands above calls that its own usage neither equals nor covers: both are billed.
     pub const ANCESTRY_UNEXPLAINED: &str = "ancestry_unexplained";
+    /// A rule of the configuration prices it.
+    pub const COST_RULE: &str = "cost_rule";
     /// Usage was reported cumulatively; this row holds the difference to the call before.
     pub const CUMULATIVE_RESOLVED: &str = "cumulative_resolved";
 }

@@ -37,6 +37,8 @@ pub enum Role {
     TokenCounter,
     /// A request that reads or manages something already paid for.
     Management,
+    /// A person's review in the path of delivery; only rules say so.
+    HumanReview,
     /// Anything else.
     Other,
 }
@@ -61,6 +63,7 @@ impl Role {
             "prompt" => Role::Prompt,
             "token_counter" => Role::TokenCounter,
             "management" => Role::Management,
+            "human_review" => Role::HumanReview,
             _ => Role::Other,
         }
     }
@@ -84,6 +87,7 @@ impl Role {
             Role::Prompt => "prompt",
             Role::TokenCounter => "token_counter",
             Role::Management => "management",
+            Role::HumanReview => "human_review",
             Role::Other => "other",
         }
     }
@@ -130,6 +134,7 @@ mod tests {
             Role::Prompt,
             Role::TokenCounter,
             Role::Management,
+            Role::HumanReview,
             Role::Other,
         ] {
             assert_eq!(Role::parse(role.as_str()), role);

@@ -5,12 +5,13 @@ use super::call::{Call, CostClass, Excluded, Granularity, Key, Settled};
 use super::case::{Case, Class};
 use super::reason::{Reason, billed};
 use super::record::{Record, Signal};
+use super::rules::Rules;
 use super::signals;
 use super::survivor;
 use super::usage::Totals;
 
 /// Writes the rows of a component that every rule has judged. `copies` are the redelivered records by winner.
-pub(super) fn write(case: &Case, copies: Vec<Vec<Record>>, settled: &mut Settled) {
+pub(super) fn write(case: &Case, copies: Vec<Vec<Record>>, rules: &Rules, settled: &mut Settled) {
     let inherited = Inherited::new(case);
     // Per record: the call that stands for it, once the survivors are known.
     let mut counted = vec![0i64; case.records.len()];
@@ -30,7 +31,17 @@ pub(super) fn write(case: &Case, copies: Vec<Vec<Record>>, settled: &mut Settled
     }
     for (index, records) in counted.iter().enumerate() {
         if bills(case, index) {
-            settled.calls.push(call(case, &inherited, index, *records));
+            let mut call = call(case, &inherited, index, *records);
+            rules.complete(&mut call, inherited.is_evaluation(case, index));
+            settled.calls.push(call);
+        } else if rules.has_costs() && case.class[index] != Class::Leaf {
+            let with_attribution = Record {
+                attribution: inherited.of(case, index),
+                ..case.records[index].clone()
+            };
+            settled
+                .calls
+                .extend(rules.indirect(with_attribution, inherited.is_evaluation(case, index)));
         }
     }
     for (index, reason, stands, gap) in excluded {
@@ -133,14 +144,10 @@ fn call(case: &Case, inherited: &Inherited, index: usize, records: i64) -> Call 
     record.flags.extend(notes.into_iter().map(Into::into));
     record.flags.sort_unstable();
     record.flags.dedup();
-    let cost_class = match inherited.is_evaluation(case, index) {
-        true => CostClass::NotCogs,
-        false => CostClass::Model,
-    };
     Call {
         record,
         granularity,
-        cost_class,
+        cost_class: CostClass::Model,
         records,
     }
 }

@@ -217,7 +217,39 @@ async fn asked_for_days_are_settled_again() {
     let options = SettleOptions {
         from: Some(day),
         to: Some(day),
+        ..SettleOptions::default()
     };
     let outcome = run(&fixture.lake, options, &NoCatalogue).await.unwrap();
     assert_eq!((outcome.components, outcome.calls, outcome.committed), (1, 1, true));
+}
+
+#[tokio::test]
+async fn other_rules_settle_everything_again_and_say_what_moved() {
+    let fixture = Fixture::new();
+    fixture
+        .append(&records(&[tool("x"), llm("a").under("x").usage(600, 100)]))
+        .await;
+    fixture.settle().await;
+    let with = |price: &str| SettleOptions {
+        rules: std::sync::Arc::new(super::cost_rules::rules(&format!(
+            "[[cost_rule]]\nid = 'r'\nper = 'call'\nprice = '{price}'\nmatch = {{ role = 'tool' }}\n"
+        ))),
+        ..SettleOptions::default()
+    };
+    // Calls, restatements and whether anything was committed, for each run in turn.
+    let one = || with("0.001");
+    let two = || with("0.002");
+    for (options, expected) in [
+        (one(), (2, 0, true)),
+        (one(), (0, 0, false)),
+        (two(), (2, 1, true)),
+        (one(), (2, 1, true)),
+        (SettleOptions::default(), (1, 1, true)),
+        (SettleOptions::default(), (0, 0, false)),
+    ] {
+        let outcome = run(&fixture.lake, options, &NoCatalogue).await.unwrap();
+        assert_eq!((outcome.calls, outcome.restatements, outcome.committed), expected);
+    }
+    let rows = fixture.rows("SELECT count(*) AS n FROM restatements").await;
+    assert!(rows.contains("| 3 "), "{rows}");
 }

@@ -1,5 +1,6 @@
 //! Settle as a whole: the cases of the billing rules, and what must hold for any input.
 
+mod cost_rules;
 mod dsl;
 mod explain;
 mod lake;
