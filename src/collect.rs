@@ -56,6 +56,8 @@ pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_collector=info,marginlake_lake=info");
     let config = resolve(args)?;
     crate::runtime()?.block_on(async {
+        // Before anything is started: whoever reads the ready line may signal at once.
+        let stop = StopSignal::listen()?;
         let collector = Collector::start(config).await?;
         let mut out = std::io::stdout();
         writeln!(
@@ -65,7 +67,7 @@ pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
             collector.http_address()
         )?;
         out.flush()?;
-        stop_signal().await?;
+        stop.received().await?;
         tracing::info!("stopping: draining and committing");
         collector.stop().await?;
         Ok(())
@@ -101,19 +103,45 @@ fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
     })
 }
 
+/// SIGTERM and SIGINT.
 #[cfg(unix)]
-async fn stop_signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+struct StopSignal {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl StopSignal {
+    /// From here on the signals no longer end the process by themselves.
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn received(mut self) -> std::io::Result<()> {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        Ok(())
     }
 }
 
 #[cfg(not(unix))]
-async fn stop_signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+struct StopSignal;
+
+#[cfg(not(unix))]
+impl StopSignal {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn received(self) -> std::io::Result<()> {
+        tokio::signal::ctrl_c().await
+    }
 }
 
 /// Flag over file over loopback: nobody outside sends before somebody said so.

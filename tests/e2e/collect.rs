@@ -218,3 +218,12 @@ fn a_second_collector_with_the_same_state_is_refused() {
     }
     assert_eq!(value(&lake, "SELECT count(*) FROM spans"), Value::from(2));
 }
+
+#[test]
+fn a_stop_right_after_the_ready_line_is_a_clean_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = folder.path().join("lake");
+    for _ in 0..10 {
+        Collector::start(&lake).stop();
+    }
+}
