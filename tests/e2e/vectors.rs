@@ -2,23 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use marginlake_lake::schema::BUCKETS;
 use serde_json::{Value, json};
 use toml::{Table, Value as Toml};
 
 use crate::support::{Collector, JSON, rows, run};
-
-const BUCKETS: [&str; 10] = [
-    "input_uncached",
-    "cache_read",
-    "cache_write_5m",
-    "cache_write_1h",
-    "input_audio",
-    "input_image",
-    "output_text",
-    "output_reasoning",
-    "output_audio",
-    "output_image",
-];
 
 /// 2026-09-21T14:13:20Z, in milliseconds.
 const BEGINNING: u64 = 1_790_000_000_000;
