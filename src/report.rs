@@ -41,7 +41,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Files to write under --out, beside Parquet
-    #[arg(long, value_delimiter = ',', default_value = "html,csv,json,md")]
+    #[arg(long, value_delimiter = ',', default_value = "html,csv,json,md,xlsx")]
     format: Vec<OutputFormat>,
     /// Currency of the report
     #[arg(long, default_value = "USD", value_parser = currency)]

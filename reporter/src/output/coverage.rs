@@ -9,6 +9,7 @@ use serde::Serialize;
 use marginlake_lake::schema::data_quality;
 
 use super::columns::{days, money, percents, texts};
+use super::display::{self, count};
 use super::margin::{MarginLine, exact};
 use crate::allocate::{NO_RATE, UNALLOCATED, UNMATCHED};
 use crate::marts::{Window, counts};
@@ -44,6 +45,15 @@ impl Share {
     /// Percent covered, at scale 12; `None` where there is nothing to cover.
     pub fn percent(&self) -> Option<Amount> {
         super::margin::percent(self.part, self.whole)
+    }
+
+    /// What is missing, for people: `12 calls`, `$45.00`.
+    pub(super) fn missing_text(&self) -> String {
+        let missing = self.whole - self.part;
+        match self.unit.as_str() {
+            "calls" => format!("{} calls", count((missing.scaled() / 10_i128.pow(12)) as i64)),
+            currency => display::money(missing, currency),
+        }
     }
 
     /// True if nothing is missing.

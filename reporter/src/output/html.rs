@@ -89,12 +89,7 @@ fn trust(page: &mut String, model: &ReportModel) {
         "<thead><tr><th>Covered</th><th>What</th><th class=\"n\">Missing</th><th>What to do</th></tr></thead><tbody>\n",
     );
     for share in &model.coverage.shares {
-        let missing = share.whole - share.part;
-        let shown = if share.unit == "calls" {
-            format!("{} calls", count((missing.scaled() / 10_i128.pow(12)) as i64))
-        } else {
-            money(missing, &share.unit)
-        };
+        let shown = share.missing_text();
         let filled = share.percent().unwrap_or_default().rounded(0);
         let low = if share.percent() < Amount::parse_major("95").ok() {
             " low"

@@ -9,6 +9,7 @@ mod columns;
 mod coverage;
 mod display;
 mod html;
+mod longest;
 mod loss;
 mod margin;
 mod markdown;
@@ -17,6 +18,7 @@ mod publish;
 mod svg;
 mod terminal;
 mod unit_cost;
+mod workbook;
 
 use arrow::array::RecordBatch;
 

@@ -14,6 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::alerts::alerts;
 use super::html::html;
 use super::markdown::markdown;
+use super::workbook::write_workbook;
 use super::{ReportModel, Sheet};
 use crate::report::{OutputFormat, ReportError};
 use crate::shell::{Format, write_rows};
@@ -69,6 +70,7 @@ fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheet
         match format {
             OutputFormat::Html => write(&folder.join("report.html"), html(model).as_bytes())?,
             OutputFormat::Md => write(&folder.join("report.md"), markdown(model).as_bytes())?,
+            OutputFormat::Xlsx => xlsx(&folder.join("report.xlsx"), model, sheets)?,
             OutputFormat::Csv => rows(folder, sheets, Format::Csv, "csv")?,
             OutputFormat::Json => {
                 let text = serde_json::to_string_pretty(model).expect("a report is JSON: its keys are text");
@@ -93,6 +95,16 @@ fn rows(folder: &Path, sheets: &[Sheet], format: Format, extension: &str) -> Res
         write(&path, &bytes)?;
     }
     Ok(())
+}
+
+fn xlsx(path: &Path, model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
+    let failed = |source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    };
+    let file = fs::File::create(path).map_err(failed)?;
+    write_workbook(&file, model, sheets).map_err(|error| failed(std::io::Error::other(error)))?;
+    file.sync_all().map_err(failed)
 }
 
 fn parquet(sheet: &Sheet) -> Result<Vec<u8>, ReportError> {

@@ -67,16 +67,24 @@ pub enum OutputFormat {
     Json,
     /// `report.md`, for a chat or a pull request.
     Md,
+    /// `report.xlsx`, a workbook with one sheet a mart.
+    Xlsx,
 }
 
 impl OutputFormat {
     /// What is written when nothing is said.
-    pub const DEFAULT: [OutputFormat; 4] = [OutputFormat::Html, OutputFormat::Csv, OutputFormat::Json, OutputFormat::Md];
+    pub const DEFAULT: [OutputFormat; 5] = [
+        OutputFormat::Html,
+        OutputFormat::Csv,
+        OutputFormat::Json,
+        OutputFormat::Md,
+        OutputFormat::Xlsx,
+    ];
 }
 
 /// A text that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a report format: use html, csv, json or md, separated by commas")]
+#[error("{0:?} is not a report format: use html, csv, json, md or xlsx, separated by commas")]
 pub struct UnknownFormat(String);
 
 impl FromStr for OutputFormat {
@@ -88,6 +96,7 @@ impl FromStr for OutputFormat {
             "csv" => Ok(OutputFormat::Csv),
             "json" => Ok(OutputFormat::Json),
             "md" | "markdown" => Ok(OutputFormat::Md),
+            "xlsx" => Ok(OutputFormat::Xlsx),
             other => Err(UnknownFormat(other.to_owned())),
         }
     }

@@ -1,5 +1,7 @@
 //! Whole report runs over a lake on disk.
 
+mod workbook;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -236,6 +238,7 @@ async fn the_same_inputs_give_the_same_bytes_and_rows() {
     for name in [
         "report.html",
         "report.md",
+        "report.xlsx",
         "report.json",
         "margin_by_customer.csv",
         "margin_daily.json",

@@ -57,7 +57,7 @@ fn number(value: f64) -> Value {
 }
 
 /// The value at `row` as text; NULL is empty.
-pub(super) fn text(array: &ArrayRef, row: usize) -> String {
+pub(crate) fn text(array: &ArrayRef, row: usize) -> String {
     if array.is_null(row) {
         return String::new();
     }

@@ -5,5 +5,6 @@ mod complete;
 mod prompt;
 mod write;
 
+pub(crate) use cell::text as cell_text;
 pub use prompt::prompt;
 pub use write::{Format, write_rows};
