@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, ListBuilder,
-    MapBuilder, MapFieldNames, RecordBatch, StringBuilder, StructBuilder, TimestampMicrosecondBuilder,
+    MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::{DataType, Field, Fields, SchemaRef};
-use marginlake_lake::Table;
-use marginlake_lake::schema::{BUCKETS, LINE_AMOUNT_SCALE, MONEY_PRECISION, MONEY_SCALE};
+use arrow::datatypes::{DataType, Field, SchemaRef};
+use marginlake_lake::schema::{BUCKETS, MONEY_PRECISION, MONEY_SCALE};
+use marginlake_lake::{ReceiptBuilder, ReceiptLine, Table};
+use marginlake_pricing::Line;
 
 /// One row of `spans`, borrowed from the stages before.
 #[derive(Debug, Default)]
@@ -57,23 +58,11 @@ pub(crate) struct Row<'a> {
     pub(crate) cost_source: Option<&'static str>,
     pub(crate) reported_cost: Option<i128>,
     pub(crate) reported_cost_kind: Option<&'static str>,
-    pub(crate) cost_lines: Vec<CostLine>,
+    pub(crate) cost_lines: &'a [Line],
     pub(crate) price_id: Option<&'a str>,
     pub(crate) catalogue_hash: Option<&'a str>,
     pub(crate) flags: Vec<&'a str>,
     pub(crate) tags: Vec<(&'a str, &'a str)>,
-}
-
-/// One line of a receipt; decimals as integers at the scales of the column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CostLine {
-    pub(crate) unit: String,
-    pub(crate) quantity_e12: i128,
-    pub(crate) rate_e12: i128,
-    pub(crate) per: i64,
-    pub(crate) multiplier_e12: i128,
-    pub(crate) amount_e18: i128,
-    pub(crate) price_id: String,
 }
 
 /// The finished rows of some requests.
@@ -127,7 +116,7 @@ pub(crate) struct Columns {
     cost_source: StringBuilder,
     reported_cost: Decimal128Builder,
     reported_cost_kind: StringBuilder,
-    cost_lines: ListBuilder<StructBuilder>,
+    cost_lines: ReceiptBuilder,
     price_id: StringBuilder,
     catalogue_hash: StringBuilder,
     flags: ListBuilder<StringBuilder>,
@@ -162,7 +151,7 @@ impl Columns {
             cost_source: StringBuilder::new(),
             reported_cost: money(),
             reported_cost_kind: StringBuilder::new(),
-            cost_lines: cost_lines(&schema),
+            cost_lines: ReceiptBuilder::default(),
             price_id: StringBuilder::new(),
             catalogue_hash: StringBuilder::new(),
             flags: texts(),
@@ -237,26 +226,12 @@ impl Columns {
         self.cost_source.append_option(row.cost_source);
         self.reported_cost.append_option(row.reported_cost);
         self.reported_cost_kind.append_option(row.reported_cost_kind);
-        self.receipt(&row.cost_lines);
+        self.cost_lines
+            .append((!row.cost_lines.is_empty()).then(|| row.cost_lines.iter().map(receipt_line)));
         self.price_id.append_option(row.price_id);
         self.catalogue_hash.append_option(row.catalogue_hash);
         list(&mut self.flags, &row.flags);
         text_map(&mut self.tags, row.tags.iter().copied());
-    }
-
-    fn receipt(&mut self, lines: &[CostLine]) {
-        let line = self.cost_lines.values();
-        for cost in lines {
-            append::<StringBuilder>(line, 0, |unit| unit.append_value(&cost.unit));
-            append::<Decimal128Builder>(line, 1, |quantity| quantity.append_value(cost.quantity_e12));
-            append::<Decimal128Builder>(line, 2, |rate| rate.append_value(cost.rate_e12));
-            append::<Int64Builder>(line, 3, |per| per.append_value(cost.per));
-            append::<Decimal128Builder>(line, 4, |multiplier| multiplier.append_value(cost.multiplier_e12));
-            append::<Decimal128Builder>(line, 5, |amount| amount.append_value(cost.amount_e18));
-            append::<StringBuilder>(line, 6, |price_id| price_id.append_value(&cost.price_id));
-            line.append(true);
-        }
-        self.cost_lines.append(!lines.is_empty());
     }
 
     /// The rows so far as one batch; the builders start anew.
@@ -313,11 +288,7 @@ fn timestamps() -> TimestampMicrosecondBuilder {
 }
 
 fn money() -> Decimal128Builder {
-    decimal(MONEY_SCALE)
-}
-
-fn decimal(scale: i8) -> Decimal128Builder {
-    Decimal128Builder::new().with_data_type(DataType::Decimal128(MONEY_PRECISION, scale))
+    Decimal128Builder::new().with_data_type(DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE))
 }
 
 fn texts() -> ListBuilder<StringBuilder> {
@@ -355,32 +326,16 @@ fn end<V: arrow::array::ArrayBuilder>(builder: &mut MapBuilder<StringBuilder, V>
     builder.append(!empty).expect("keys and values are appended together");
 }
 
-fn cost_lines(schema: &SchemaRef) -> ListBuilder<StructBuilder> {
-    let fields: Fields = match schema.field_with_name("cost_lines").map(Field::data_type) {
-        Ok(DataType::List(element)) => match element.data_type() {
-            DataType::Struct(fields) => fields.clone(),
-            _ => Fields::empty(),
-        },
-        _ => Fields::empty(),
-    };
-    let builders: Vec<Box<dyn arrow::array::ArrayBuilder>> = vec![
-        Box::new(StringBuilder::new()),
-        Box::new(money()),
-        Box::new(money()),
-        Box::new(Int64Builder::new()),
-        Box::new(money()),
-        Box::new(decimal(LINE_AMOUNT_SCALE)),
-        Box::new(StringBuilder::new()),
-    ];
-    let element = Field::new("element", DataType::Struct(fields.clone()), true);
-    ListBuilder::new(StructBuilder::new(fields, builders)).with_field(element)
-}
-
-fn append<B: arrow::array::ArrayBuilder>(line: &mut StructBuilder, at: usize, append: impl FnOnce(&mut B)) {
-    append(
-        line.field_builder::<B>(at)
-            .expect("the builders of a line stand in its order"),
-    );
+fn receipt_line(line: &Line) -> ReceiptLine<'_> {
+    ReceiptLine {
+        unit: Some(line.usage_key),
+        quantity: Some(line.quantity.to_scale_12()),
+        rate: Some(line.rate.to_scale_12()),
+        per: Some(line.per),
+        multiplier: Some(line.multiplier.to_scale_12()),
+        amount: Some(line.amount.to_scale_18()),
+        price_id: Some(&line.price_id),
+    }
 }
 
 #[cfg(test)]
@@ -396,21 +351,11 @@ mod tests {
             convention: "generic",
             ..Row::default()
         });
-        let line = CostLine {
-            unit: "input_tokens".into(),
-            quantity_e12: 1,
-            rate_e12: 2,
-            per: 1_000_000,
-            multiplier_e12: 1_000_000_000_000,
-            amount_e18: 3,
-            price_id: "p".into(),
-        };
         let full = Row {
             signal: "span",
             role: "llm",
             convention: "generic",
             trace_id: Some(&[1; 16]),
-            cost_lines: vec![line],
             usage: vec![("input_tokens", 1)],
             usage_raw: vec![("k".into(), "v".into())],
             price_context: vec![("speed", "fast")],

@@ -247,7 +247,7 @@ fn push(
         cost_source: priced.cost_source,
         reported_cost: record.reported_cost.map(|cost| cost.usd_e12),
         reported_cost_kind: record.reported_cost.map(|cost| cost.kind.as_str()),
-        cost_lines: priced.lines,
+        cost_lines: &priced.lines,
         price_id: priced.price_id.as_deref(),
         catalogue_hash: priced.asked.then(|| pricer.catalogue_hash()),
         flags,

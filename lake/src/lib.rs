@@ -9,10 +9,12 @@ mod durable;
 mod error;
 mod location;
 mod open;
+mod receipt;
 pub mod schema;
 
 pub use append::AppTransaction;
 pub use data_file::{days_since_epoch, next_day};
 pub use error::LakeError;
 pub use open::{DataFile, Lake, LakeTable};
+pub use receipt::{ReceiptBuilder, ReceiptLine};
 pub use schema::Table;

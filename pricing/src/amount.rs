@@ -76,16 +76,32 @@ impl Amount {
     /// In units of 10^-12, rounded half to even: the one rounding a cost ever gets. Saturates at the end of
     /// the range, which no amount of a priced call reaches (2^63 tokens at 10^6 USD per million).
     pub fn to_scale_12(&self) -> i128 {
-        let (numerator, denominator) = if self.scale >= 12 {
-            (Some(self.coefficient), POWERS_OF_TEN[usize::from(self.scale - 12)])
+        self.units_at(12)
+    }
+
+    /// In units of 10^-18, rounded half to even, for the lines of a receipt; saturates likewise.
+    pub fn to_scale_18(&self) -> i128 {
+        self.units_at(18)
+    }
+
+    fn units_at(&self, scale: u8) -> i128 {
+        let (numerator, denominator) = if self.scale >= scale {
+            (Some(self.coefficient), POWERS_OF_TEN[usize::from(self.scale - scale)])
         } else {
-            (self.coefficient.checked_mul(POWERS_OF_TEN[usize::from(12 - self.scale)]), 1)
+            (
+                self.coefficient.checked_mul(POWERS_OF_TEN[usize::from(scale - self.scale)]),
+                1,
+            )
         };
         let Some(numerator) = numerator else {
             return if self.coefficient < 0 { i128::MIN } else { i128::MAX };
         };
         if !self.ninths {
-            return divide_half_even(numerator, denominator);
+            return if denominator == 1 {
+                numerator
+            } else {
+                divide_half_even(numerator, denominator)
+            };
         }
         match denominator.checked_mul(9) {
             Some(denominator) => divide_half_even(numerator, denominator),

@@ -49,6 +49,21 @@ impl Catalogue {
         }
     }
 
+    /// The cost of a call whose emitter may name two models: the one that answered (`request.model`) is looked up
+    /// first, then the one that was asked for. Azure answers with a bare model where a deployment was asked for, and
+    /// gateways rename: either name may be the known one.
+    pub fn price_either(&self, request: &Request<'_>, requested_model: Option<&str>) -> Quote {
+        let ask = |model| self.price(&Request { model, ..*request });
+        let quote = ask(request.model.or(requested_model));
+        if quote.status == Status::Unpriced && request.model.is_some() && requested_model.is_some() {
+            let other = ask(requested_model);
+            if other.status != Status::Unpriced {
+                return other;
+            }
+        }
+        quote
+    }
+
     /// The cost of a call without a receipt: nothing is allocated once the model name has been seen.
     pub fn cost(&self, request: &Request<'_>) -> Cost {
         self.evaluate(request, None)

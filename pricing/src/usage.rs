@@ -51,6 +51,11 @@ impl Quantity {
         self.whole < 0
     }
 
+    /// In units of 10^-12: exact, a count has at most nine decimals.
+    pub fn to_scale_12(self) -> i128 {
+        self.nanos() * 1_000
+    }
+
     /// From billionths; a count beyond the range stands at its end.
     pub(crate) fn saturating(nanos: i128) -> Self {
         let whole = i64::try_from(nanos / NANOS).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX });

@@ -108,3 +108,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn scale_18_is_exact_where_scale_12_rounds() {
+    for (text, expected) in [
+        ("0.000000123456789012", 123_456_789_012),
+        ("1", 1_000_000_000_000_000_000),
+        ("0.0000000000000000005", 0),
+        ("0.0000000000000000015", 2),
+    ] {
+        let amount: Amount = text.parse().expect("an amount");
+        assert_eq!(amount.to_scale_18(), expected, "{text}");
+    }
+    let third = Amount::from(1)
+        .checked_div_per(3_600)
+        .and_then(|hour| hour.checked_mul(Amount::from(1_200)));
+    assert_eq!(third.map(|third| third.to_scale_18()), Some(333_333_333_333_333_333));
+}

@@ -372,3 +372,33 @@ fn the_host_decides_where_the_name_cannot() {
         );
     }
 }
+
+#[test]
+fn the_model_that_was_asked_for_stands_in_where_the_answered_one_is_unknown() {
+    let usage: Usage = [("input_tokens", 1_000), ("output_tokens", 10)].into_iter().collect();
+    let context = Context::default();
+    let at = Instant::parse(NOON).expect("a moment").0;
+    let either = |answered, asked| {
+        let request = Request {
+            provider: Some("openai"),
+            model: answered,
+            ..Request::new(&usage, &context, at)
+        };
+        Catalogue::embedded()
+            .price_either(&request, asked)
+            .cost
+            .map(|cost| cost.to_string())
+    };
+    let known = either(Some("gpt-4.1"), None);
+    assert_eq!(known.as_deref(), Some("0.00208"));
+    assert_eq!(either(None, Some("gpt-4.1")), known);
+    assert_eq!(either(Some("my-own-name"), Some("gpt-4.1")), known);
+    assert_eq!(either(Some("gpt-4.1"), Some("my-own-name")), known);
+    assert_eq!(either(Some("my-own-name"), Some("another")), None);
+}
+
+#[test]
+fn a_receipt_keeps_fractions_of_seconds() {
+    let quantity: marginlake_pricing::Quantity = "12.345678901".parse().expect("a count");
+    assert_eq!(quantity.to_scale_12(), 12_345_678_901_000);
+}

@@ -18,7 +18,7 @@ pub(super) fn prices(batch: &RecordBatch, prices: &[Price]) -> Result<RecordBatc
             "list_cost_usd" => encode::money(rows().map(|price| price.list_cost_usd))?,
             "cost_usd" => encode::money(rows().map(|price| price.cost_usd))?,
             "cost_source" => encode::strings(rows().map(|price| price.cost_source.as_deref())),
-            "cost_lines" => encode::cost_lines(field, rows().map(|price| price.cost_lines.as_deref()))?,
+            "cost_lines" => encode::cost_lines(rows().map(|price| price.cost_lines.as_deref())),
             "price_id" => encode::strings(rows().map(|price| price.price_id.as_deref())),
             "catalogue_hash" => encode::strings(rows().map(|price| price.catalogue_hash.as_deref())),
             name => {

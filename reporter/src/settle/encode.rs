@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, ListBuilder,
-    MapBuilder, MapFieldNames, RecordBatch, StringBuilder, StructBuilder, TimestampMicrosecondBuilder,
+    MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field};
 use arrow::error::ArrowError;
-use marginlake_lake::Table;
-use marginlake_lake::schema::{BUCKETS, LINE_AMOUNT_SCALE, MONEY_PRECISION, MONEY_SCALE};
+use marginlake_lake::schema::{BUCKETS, MONEY_PRECISION, MONEY_SCALE};
+use marginlake_lake::{ReceiptBuilder, ReceiptLine, Table};
 
 use super::call::{Call, Excluded};
 use super::record::{CostLine, Dimension, Pairs, Record, Text};
@@ -49,7 +49,7 @@ pub fn calls(calls: &[Call]) -> Result<RecordBatch, ArrowError> {
             "cost_source" => strings(records().map(|record| record.price.cost_source.as_deref())),
             "price_id" => strings(records().map(|record| record.price.price_id.as_deref())),
             "catalogue_hash" => strings(records().map(|record| record.price.catalogue_hash.as_deref())),
-            "cost_lines" => cost_lines(field, records().map(|record| record.price.cost_lines.as_deref()))?,
+            "cost_lines" => cost_lines(records().map(|record| record.price.cost_lines.as_deref())),
             "flags" => flags(records()),
             _ => common(name, &records)?,
         });
@@ -227,57 +227,26 @@ pub(super) fn attribution_sources<'a>(records: impl Iterator<Item = &'a Record>)
     done(builder)
 }
 
-pub(crate) fn cost_lines<'a>(
-    field: &Field,
-    receipts: impl Iterator<Item = Option<&'a [CostLine]>>,
-) -> Result<ArrayRef, ArrowError> {
-    let DataType::List(element) = field.data_type() else {
-        return Err(ArrowError::SchemaError("cost_lines is not a list".into()));
-    };
-    let DataType::Struct(fields) = element.data_type() else {
-        return Err(ArrowError::SchemaError("a line of cost_lines is not a struct".into()));
-    };
-    let mut builder = ListBuilder::new(line_builder(fields)?).with_field(Arc::clone(element));
+pub(crate) fn cost_lines<'a>(receipts: impl Iterator<Item = Option<&'a [CostLine]>>) -> ArrayRef {
+    let mut builder = ReceiptBuilder::default();
     for receipt in receipts {
-        for line in receipt.unwrap_or_default() {
-            append_line(builder.values(), line);
-        }
-        builder.append(receipt.is_some());
+        builder.append(receipt.map(|lines| lines.iter().map(line)));
     }
-    Ok(done(builder))
+    let mut array: ArrayRef = Arc::new(builder.finish());
+    array.shrink_to_fit();
+    array
 }
 
-fn line_builder(fields: &Fields) -> Result<StructBuilder, ArrowError> {
-    let decimal = |scale: i8| Decimal128Builder::new().with_precision_and_scale(MONEY_PRECISION, scale);
-    let builders: Vec<Box<dyn ArrayBuilder>> = vec![
-        Box::new(StringBuilder::new()),
-        Box::new(decimal(MONEY_SCALE)?),
-        Box::new(decimal(MONEY_SCALE)?),
-        Box::new(Int64Builder::new()),
-        Box::new(decimal(MONEY_SCALE)?),
-        Box::new(decimal(LINE_AMOUNT_SCALE)?),
-        Box::new(StringBuilder::new()),
-    ];
-    Ok(StructBuilder::new(fields.clone(), builders))
-}
-
-fn append_line(builder: &mut StructBuilder, line: &CostLine) {
-    const ORDER: &str = "the builders were made in this order";
-    let texts = [(0, &line.unit), (6, &line.price_id)];
-    for (index, text) in texts {
-        builder
-            .field_builder::<StringBuilder>(index)
-            .expect(ORDER)
-            .append_option(text.as_deref());
+fn line(line: &CostLine) -> ReceiptLine<'_> {
+    ReceiptLine {
+        unit: line.unit.as_deref(),
+        quantity: line.quantity,
+        rate: line.rate,
+        per: line.per,
+        multiplier: line.multiplier,
+        amount: line.amount,
+        price_id: line.price_id.as_deref(),
     }
-    for (index, decimal) in [(1, line.quantity), (2, line.rate), (4, line.multiplier), (5, line.amount)] {
-        builder
-            .field_builder::<Decimal128Builder>(index)
-            .expect(ORDER)
-            .append_option(decimal);
-    }
-    builder.field_builder::<Int64Builder>(3).expect(ORDER).append_option(line.per);
-    builder.append(true);
 }
 
 /// A failure without a name of its own is still a failure.

@@ -2,7 +2,7 @@
 //!
 //! Everything else keeps the price that the collector wrote: settle never moves a cost on its own.
 
-use marginlake_pricing::{Amount, Catalogue, Context, Request, Scope, Status, Usage};
+use marginlake_pricing::{Amount, Catalogue, Context, Request, Scope, Usage};
 
 use super::cumulative::Reprice;
 use super::record::{CostLine, Price, Record};
@@ -45,28 +45,18 @@ impl<'a> CataloguePricer<'a> {
             .flatten()
             .filter_map(|(key, value)| Some((&**key, value.as_deref()?)));
         let context: Context = facts.collect();
-        let ask = |model: Option<&str>| {
-            self.catalogue.price(&Request {
-                provider: record.provider.as_deref(),
-                server_address: record.server_address.as_deref(),
-                model,
-                scope: Scope {
-                    tenant: record.tenant.as_deref(),
-                    ..Scope::default()
-                },
-                known_at_unix_nano: self.known_at_unix_nano,
-                ..Request::new(&usage, &context, record.priced_at_nano.unwrap_or(0))
-            })
+        let request = Request {
+            provider: record.provider.as_deref(),
+            server_address: record.server_address.as_deref(),
+            model: record.response_model.as_deref(),
+            scope: Scope {
+                tenant: record.tenant.as_deref(),
+                ..Scope::default()
+            },
+            known_at_unix_nano: self.known_at_unix_nano,
+            ..Request::new(&usage, &context, record.priced_at_nano.unwrap_or(0))
         };
-        let (answered, asked) = (record.response_model.as_deref(), record.request_model.as_deref());
-        let mut quote = ask(answered.or(asked));
-        // As the collector does: the model that was asked for may be known where the one that answered is not.
-        if quote.status == Status::Unpriced && answered.is_some() && asked.is_some() {
-            let other = ask(asked);
-            if other.status != Status::Unpriced {
-                quote = other;
-            }
-        }
+        let quote = self.catalogue.price_either(&request, record.request_model.as_deref());
         let scale_12 = |amount: &Amount| amount.to_scale_12();
         Price {
             status: Some(quote.status.as_str().into()),
@@ -87,18 +77,13 @@ impl Reprice for CataloguePricer<'_> {
 }
 
 fn line(line: &marginlake_pricing::Line) -> CostLine {
-    const SCALE_12: i128 = 1_000_000_000_000;
-    let million = Amount::new(1_000_000, 0);
     CostLine {
         unit: Some(line.usage_key.into()),
-        quantity: Some(i128::from(line.quantity.whole()) * SCALE_12),
+        quantity: Some(line.quantity.to_scale_12()),
         rate: Some(line.rate.to_scale_12()),
         per: Some(line.per),
         multiplier: Some(line.multiplier.to_scale_12()),
-        // Scale 18 is scale 12 of the millionfold.
-        amount: million
-            .and_then(|million| line.amount.checked_mul(million))
-            .map(|amount| amount.to_scale_12()),
+        amount: Some(line.amount.to_scale_18()),
         price_id: Some(line.price_id.as_str().into()),
     }
 }

@@ -14,7 +14,7 @@ use crate::settle::record::{Kind, Record};
 pub(super) fn batch(records: &[Record]) -> RecordBatch {
     let all = || records.iter();
     let schema = Table::Spans.schema();
-    let column = |name: &str, field: &arrow::datatypes::Field| -> ArrayRef {
+    let column = |name: &str| -> ArrayRef {
         match name {
             "trace_id" => bytes(all().map(|record| record.trace_id.as_ref().map(|id| &id[..]))),
             "span_id" => bytes(all().map(|record| record.span_id.as_ref().map(|id| &id[..]))),
@@ -45,14 +45,14 @@ pub(super) fn batch(records: &[Record]) -> RecordBatch {
             "cost_usd" => money(all().map(|record| record.price.cost_usd)),
             "cost_source" => strings(all().map(|record| record.price.cost_source.as_deref())),
             "reported_cost_kind" => strings(all().map(|record| record.reported_cost_kind.as_deref())),
-            "cost_lines" => cost_lines(field, all().map(|record| record.price.cost_lines.as_deref())).unwrap(),
+            "cost_lines" => cost_lines(all().map(|record| record.price.cost_lines.as_deref())),
             "price_id" => strings(all().map(|record| record.price.price_id.as_deref())),
             "catalogue_hash" => strings(all().map(|record| record.price.catalogue_hash.as_deref())),
             "flags" => flags(all()),
             _ => common(name, &all).unwrap_or_else(|error| panic!("{name}: {error}")),
         }
     };
-    let columns = schema.fields().iter().map(|field| column(field.name(), field)).collect();
+    let columns = schema.fields().iter().map(|field| column(field.name())).collect();
     RecordBatch::try_new(schema.clone(), columns).unwrap()
 }
 
