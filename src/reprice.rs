@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use marginlake_pricing::Instant;
-use marginlake_reporter::reprice::{self, Mode, RepriceOptions};
+use marginlake_reporter::reprice::{self, Detail, Mode, RepriceOptions};
 
 use crate::config;
 use crate::exit::Usage;
 
-/// Columns of the restatement: ids of prices are long, and a finance person reads it once.
+/// Columns of the restatement: ids of prices are long.
 const WIDTH: u16 = 160;
 
 #[derive(Debug, Args)]
@@ -34,6 +34,21 @@ pub(crate) struct RepriceArgs {
     /// Show what would move and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Show every line by day, customer and model, too
+    #[arg(long)]
+    detail: bool,
+    /// How to print the restatement
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Totals, causes and tables for people
+    #[default]
+    Table,
+    /// Every line: day, customer, model, calls, before, after, difference, reason
+    Csv,
 }
 
 pub(crate) fn run(args: RepriceArgs) -> anyhow::Result<()> {
@@ -55,21 +70,47 @@ pub(crate) fn run(args: RepriceArgs) -> anyhow::Result<()> {
         anyhow::Ok(reprice::run(&lake, catalogue, options).await?)
     })?;
     let mut out = std::io::stdout();
-    if !outcome.statement.is_empty() {
-        write!(out, "{}", outcome.statement.table(WIDTH))?;
+    if args.format == Format::Csv {
+        return Ok(out.write_all(outcome.statement.csv().as_bytes())?);
+    }
+    let detail = if args.detail { Detail::Lines } else { Detail::Summary };
+    let hash = catalogue.hash().get(..12).unwrap_or_default();
+    writeln!(
+        out,
+        "Restatement of {} to {}, USD, by catalogue {hash}{}\n",
+        args.from,
+        args.to,
+        if args.dry_run { " (dry run: nothing is written)" } else { "" }
+    )?;
+    write!(out, "{}", outcome.statement.text(WIDTH, detail))?;
+    if !outcome.closed.is_empty() {
+        writeln!(
+            out,
+            "\nClosed months, which keep their figures until `marginlake close MONTH --reopen`:\n"
+        )?;
+        write!(out, "{}", outcome.closed.text(WIDTH, detail))?;
     }
     let done = match (outcome.committed, args.dry_run) {
         (true, _) => "repriced",
-        (false, true) => "dry run, nothing written: would reprice",
+        (false, true) => "would reprice",
         (false, false) => "nothing to reprice:",
     };
     writeln!(
         out,
-        "{done} {} calls on {} days; {} calls unchanged; catalogue {}",
+        "\n{done} {} calls on {} days; {} calls unchanged{}",
         outcome.moved,
         outcome.days.len(),
         outcome.unchanged,
-        catalogue.hash().get(..12).unwrap_or_default()
+        match outcome.held {
+            0 => String::new(),
+            held => format!("; {held} calls of closed months left as they are"),
+        }
     )?;
+    if outcome.committed {
+        writeln!(
+            out,
+            "run `marginlake report` again for these days: its marts still have the old costs"
+        )?;
+    }
     Ok(())
 }

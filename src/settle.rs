@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use clap::Args;
 use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
+use marginlake_reporter::reprice::{self, Outlook};
 use marginlake_reporter::settle::CataloguePricer;
 use marginlake_reporter::settle::driver::{self, SettleOptions, SettleOutcome};
 
@@ -32,18 +33,15 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
     let file = config::load(args.config.as_deref())?;
     let (catalogue, rules) = (file.catalogue()?, file.rules()?);
-    let outcome = crate::runtime()?.block_on(async {
+    let (outcome, outlook) = crate::runtime()?.block_on(async {
         let lake = crate::lake::open_for_reading(&args.lake)?;
-        settle(
-            &lake,
-            SettleOptions {
-                from: args.from,
-                to: args.to,
-                rules,
-            },
-            catalogue,
-        )
-        .await
+        let options = SettleOptions {
+            from: args.from,
+            to: args.to,
+            rules,
+        };
+        let outcome = settle(&lake, options, catalogue).await?;
+        anyhow::Ok((outcome, reprice::outlook(&lake, catalogue).await?))
     })?;
     let mut out = std::io::stdout();
     match outcome.committed {
@@ -54,7 +52,22 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
         )?,
         false => writeln!(out, "nothing new to settle")?,
     }
+    for line in notes(&outcome, &outlook) {
+        writeln!(out, "{line}")?;
+    }
     Ok(())
+}
+
+/// What a reader should know beside what was settled.
+fn notes(outcome: &SettleOutcome, outlook: &Outlook) -> Vec<String> {
+    let late = (outcome.late > 0).then(|| {
+        format!(
+            "{} calls of closed months came late or changed: they wait in the table calls_late and count nowhere; \
+             `marginlake close MONTH --reopen` lets them in",
+            outcome.late
+        )
+    });
+    late.into_iter().chain(outlook.sentence()).collect()
 }
 
 /// Settles what is new; also the first step of every report.

@@ -7,6 +7,7 @@ mod append;
 mod data_file;
 mod durable;
 mod error;
+mod files;
 mod location;
 mod open;
 mod receipt;

@@ -42,6 +42,11 @@ impl Location {
         })
     }
 
+    /// The root, ending in a slash.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
     pub(crate) fn local(&self) -> Option<&Path> {
         self.local.as_deref()
     }

@@ -34,6 +34,10 @@ impl Lake {
         self.location.local()
     }
 
+    pub(crate) fn url(&self) -> &url::Url {
+        self.location.url()
+    }
+
     /// The newest version of the table `name`; `None` where it does not exist yet.
     pub async fn table(&self, name: &str) -> Result<Option<LakeTable>, LakeError> {
         self.load(name, None).await

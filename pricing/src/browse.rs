@@ -146,6 +146,15 @@ impl Catalogue {
         found.into_iter().map(|index| self.shown(index, at)).collect()
     }
 
+    /// An id of [`crate::Line::applied`] for a reader: a contract with its reference, or a factor.
+    pub fn describe_applied(&self, id: &str) -> String {
+        match self.overrides.contract.iter().find(|contract| contract.id == id) {
+            Some(contract) if contract.reference.is_empty() => format!("contract {id}"),
+            Some(contract) => format!("contract {id}, {}", contract.reference),
+            None => format!("factor {id}"),
+        }
+    }
+
     /// Every price of every model, with its provider and model, in the order of the catalogue.
     pub fn all_prices(&self, at: Instant) -> impl Iterator<Item = (&str, &str, ShownPrice)> {
         self.models.iter().flat_map(move |model| {

@@ -11,6 +11,8 @@ use crate::quote::{Quote, Request};
 pub(crate) struct Identified {
     pub(crate) provider: ProviderIndex,
     pub(crate) model: ModelIndex,
+    /// Nobody named the provider or its host: the model's name alone gave it away.
+    pub(crate) by_model_alone: bool,
 }
 
 /// SDKs of these providers are pointed at everybody's compatible endpoints, so their name says little once the
@@ -21,7 +23,7 @@ impl Catalogue {
     /// The provider and model of a request, or `None` with the reason in the receipt.
     pub(crate) fn identify(&self, request: &Request<'_>, mut receipt: Option<&mut Quote>) -> Option<Identified> {
         let name = request.model.unwrap_or_default();
-        let (provider, name) = self.identify_provider(request, name, receipt.as_deref_mut())?;
+        let (provider, name, by_model_alone) = self.identify_provider(request, name, receipt.as_deref_mut())?;
         if let Some(quote) = receipt.as_deref_mut() {
             quote.provider = Some(self.provider(provider).id.clone());
         }
@@ -38,7 +40,11 @@ impl Catalogue {
                             .push(format!("{wanted} does not list the model: standard rates of {owner}"));
                     }
                 }
-                Some(Identified { provider, model })
+                Some(Identified {
+                    provider,
+                    model,
+                    by_model_alone,
+                })
             }
             Match::Missing => {
                 if let Some(quote) = receipt {
@@ -64,13 +70,14 @@ impl Catalogue {
         )
     }
 
-    /// The provider, and the model name that is left when the provider was taken from it.
+    /// The provider, the model name that is left when the provider was taken from it, and whether the name was all
+    /// there was to go by.
     fn identify_provider<'r>(
         &self,
         request: &Request<'r>,
         model: &'r str,
         receipt: Option<&mut Quote>,
-    ) -> Option<(ProviderIndex, &'r str)> {
+    ) -> Option<(ProviderIndex, &'r str, bool)> {
         // A name of the catalogue is a provider, whatever else it may sound like.
         let named = request.provider.and_then(|name| self.names.by_name(name));
         let explicit = request
@@ -78,7 +85,7 @@ impl Catalogue {
             .map(str::trim)
             .filter(|name| named.is_some() || !is_not_a_provider(name));
         if let Some(provider) = named.filter(|index| !SDK_NAMES.contains(&self.provider(*index).id.as_str())) {
-            return Some((provider, model));
+            return Some((provider, model, false));
         }
         let endpoint = endpoint_of(request);
         let hosted = endpoint.and_then(|endpoint| self.names.by_endpoint(endpoint, named));
@@ -89,10 +96,10 @@ impl Catalogue {
                     .assumptions
                     .push(format!("the host is {id}'s: the provider name {name:?} was set aside"));
             }
-            return Some((hosted, model));
+            return Some((hosted, model, false));
         }
         if let Some(named) = named {
-            return Some((named, model));
+            return Some((named, model, false));
         }
         let refuse = |reason: String, receipt: Option<&mut Quote>| {
             if let Some(quote) = receipt {
@@ -114,7 +121,7 @@ impl Catalogue {
                         .assumptions
                         .push(format!("no provider is named: {id} by the name of the model"));
                 }
-                Some((provider, rest))
+                Some((provider, rest, true))
             }
             None => refuse(
                 "no provider is named, and the model name is not one provider's own".to_owned(),

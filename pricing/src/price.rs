@@ -108,6 +108,17 @@ impl Catalogue {
                     .push("more tokens were cached than sent: the input count was read as excluding the cache".to_owned());
             }
         }
+        if in_force.picks.is_empty() && identified.by_model_alone {
+            // Open weights are free at one provider and sold by others: a name alone never makes a call free.
+            if let Some(quote) = receipt {
+                let reason = format!(
+                    "free at {}, but nobody named the provider, and others charge for it",
+                    provider.id()
+                );
+                quote.reasons.push(reason);
+            }
+            return refused(Status::Unpriced);
+        }
         if in_force.picks.is_empty() {
             return Cost {
                 status: Status::Free,
@@ -347,6 +358,7 @@ impl<'a> Terminology<'a> {
                     tier_start,
                     price_id: pick.card.price_id.clone(),
                     source: pick.card.source.clone(),
+                    is_override: pick.card.layer == Layer::Override,
                     applied: applied_ids(unit, &multipliers, contract),
                 });
             }

@@ -143,6 +143,8 @@ pub struct Line {
     pub price_id: String,
     /// Where that price is from.
     pub source: String,
+    /// Whether that price is the user's own.
+    pub is_override: bool,
     /// The factors and the contract that applied, by their ids.
     pub applied: Vec<String>,
 }

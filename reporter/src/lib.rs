@@ -1,6 +1,7 @@
 //! Settles spans into billable calls, joins them with revenue and other costs, and computes margins.
 
 pub mod allocate;
+pub mod close;
 pub mod marts;
 pub mod output;
 pub mod prices_sql;

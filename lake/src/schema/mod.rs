@@ -5,6 +5,7 @@
 
 mod calls;
 mod calls_excluded;
+mod closed_periods;
 mod marts;
 mod restatements;
 mod revenue_daily;
@@ -18,6 +19,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 pub use calls::{BUCKETS, calls};
 pub use calls_excluded::calls_excluded;
+pub use closed_periods::closed_periods;
 pub use marts::{data_quality, margin_mart, revenue_by_key, unit_costs};
 pub use restatements::restatements;
 pub use revenue_daily::revenue_daily;
@@ -115,11 +117,15 @@ pub enum Table {
     RunManifest,
     /// What a later run changed in an earlier figure.
     Restatements,
+    /// Which months are closed.
+    ClosedPeriods,
+    /// What settle found for closed days after they were closed: shown, and not in `calls` until the month is reopened.
+    CallsLate,
 }
 
 impl Table {
     /// All fixed tables.
-    pub const ALL: [Table; 7] = [
+    pub const ALL: [Table; 9] = [
         Table::Spans,
         Table::Calls,
         Table::CallsExcluded,
@@ -127,6 +133,8 @@ impl Table {
         Table::RevenueDaily,
         Table::RunManifest,
         Table::Restatements,
+        Table::ClosedPeriods,
+        Table::CallsLate,
     ];
 
     /// The folder below the lake's root and the name in SQL.
@@ -139,6 +147,8 @@ impl Table {
             Table::RevenueDaily => "revenue_daily",
             Table::RunManifest => "run_manifest",
             Table::Restatements => "restatements",
+            Table::ClosedPeriods => "closed_periods",
+            Table::CallsLate => "calls_late",
         }
     }
 
@@ -152,14 +162,16 @@ impl Table {
             Table::RevenueDaily => revenue_daily(),
             Table::RunManifest => run_manifest(),
             Table::Restatements => restatements(),
+            Table::ClosedPeriods => closed_periods(),
+            Table::CallsLate => calls(),
         }
     }
 
     /// The columns by which files are laid out in folders.
     pub fn partition_columns(self) -> &'static [&'static str] {
         match self {
-            Table::Spans | Table::Calls | Table::CallsExcluded | Table::RevenueDaily => &[DATE],
-            Table::RevenueLines | Table::RunManifest | Table::Restatements => &[],
+            Table::Spans | Table::Calls | Table::CallsExcluded | Table::CallsLate | Table::RevenueDaily => &[DATE],
+            Table::RevenueLines | Table::RunManifest | Table::Restatements | Table::ClosedPeriods => &[],
         }
     }
 }

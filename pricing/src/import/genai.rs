@@ -121,7 +121,12 @@ pub(super) fn import(json: &str) -> Result<Import, ImportError> {
         let mut document = ProviderDocument {
             provider: ProviderEntry {
                 names: vec![provider.id.clone()],
-                unique_models: clause_patterns(provider.model_match.as_ref(), &provider.id, "model_match", notes)?,
+                unique_models: claims(clause_patterns(
+                    provider.model_match.as_ref(),
+                    &provider.id,
+                    "model_match",
+                    notes,
+                )?),
                 id: provider.id,
                 name: provider.name,
                 fallback: provider.fallback_model_providers,
@@ -139,6 +144,24 @@ pub(super) fn import(json: &str) -> Result<Import, ImportError> {
         providers.push(document);
     }
     Ok(import)
+}
+
+/// A claim says whose a name is, not which model it means, so a prefix may end within a word: `minimax-m` claims
+/// `minimax-m3`. The model is still found by its own patterns, or not at all.
+fn claims(patterns: Vec<PatternEntry>) -> Vec<PatternEntry> {
+    let mut claims: Vec<PatternEntry> = Vec::new();
+    for pattern in patterns {
+        let claim = match pattern {
+            PatternEntry::Glob(text) if text.ends_with('*') && !text.starts_with('*') && !text.ends_with("**") => {
+                PatternEntry::Glob(text + "*")
+            }
+            other => other,
+        };
+        if !claims.contains(&claim) {
+            claims.push(claim);
+        }
+    }
+    claims
 }
 
 fn clause_patterns(

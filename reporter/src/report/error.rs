@@ -17,6 +17,9 @@ pub enum ReportError {
     /// A table of the lake could not be read or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// Which months are closed, or what they hold, could not be read.
+    #[error(transparent)]
+    Closed(#[from] crate::close::CloseError),
     /// A mart's query failed.
     #[error("a query of the report failed: {0}")]
     Query(#[from] DataFusionError),

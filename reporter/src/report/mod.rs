@@ -24,6 +24,7 @@ pub use error::ReportError;
 pub use options::{OutputFormat, ReportOptions};
 
 use crate::allocate::{self, Dimension, KeyRevenue, RevenuePools};
+use crate::close::Held;
 use crate::marts::{self, MARGIN_MARTS, ReportCalls, Window};
 use crate::output::{self, ReportModel, Sheet};
 use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
@@ -80,7 +81,13 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     let calls = lake.ensure(Table::Calls).await?;
     let session = empty_session();
     session.register_table("calls", calls.provider().await?)?;
-    let computed = compute(&session, options, inputs).await?;
+    let mut computed = compute(&session, options, inputs).await?;
+    // Closed months keep the rows that they were closed with.
+    let held = Held::read(lake).await?;
+    for sheet in &mut computed.sheets {
+        sheet.rows = held.keep(sheet.name, sheet.rows.clone()).await?;
+    }
+    computed.by_key = held.keep_all("revenue_by_key", computed.by_key).await?;
     let Computed {
         loaded,
         policy,

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::statement::{Restated, Statement};
 use super::{replace, verdict};
+use crate::close::{CloseError, Closed};
 use crate::settle::decode::Decoder;
 use crate::settle::driver::SettleError;
 use crate::settle::plan::files_of;
@@ -31,6 +32,9 @@ pub enum RepriceError {
     /// A table could not be opened, read or written.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// Which months are closed could not be read.
+    #[error(transparent)]
+    Closed(#[from] CloseError),
     /// The files of the days could not be found.
     #[error(transparent)]
     Settle(#[from] SettleError),
@@ -77,6 +81,10 @@ pub struct RepriceOptions {
 pub struct RepriceOutcome {
     /// The costs that moved.
     pub statement: Statement,
+    /// The costs that would move in closed months, which keep theirs.
+    pub closed: Statement,
+    /// Calls behind them.
+    pub held: usize,
     /// Calls whose price, list price or status moved.
     pub moved: usize,
     /// Calls that keep what they have.
@@ -98,10 +106,19 @@ pub async fn run(lake: &Lake, catalogue: &Catalogue, options: RepriceOptions) ->
         return Ok(outcome);
     };
     let pricer = CataloguePricer::new(catalogue).as_known_at(options.prices_as_of_unix_nano);
+    let closed = Closed::read(lake).await?;
     let held: BTreeSet<NaiveDate> = calls.files()?.into_iter().filter_map(|file| file.date).collect();
     let mut rows = Vec::new();
     for day in held.range(from..=to) {
         let day = marginlake_lake::days_since_epoch(*day);
+        if closed.holds(day) {
+            let mut shown = RepriceOutcome::default();
+            price_day(&calls, day, &pricer, &mut shown).await?;
+            outcome.closed.extend(shown.statement);
+            outcome.held += shown.moved;
+            outcome.unchanged += shown.unchanged;
+            continue;
+        }
         let moved = outcome.moved;
         let priced = price_day(&calls, day, &pricer, &mut outcome).await?;
         // A day on which nothing moved keeps its files.
@@ -148,7 +165,7 @@ async fn price_day(
             match verdict::moved(&record, pricer) {
                 Some(price) => {
                     outcome.moved += 1;
-                    outcome.statement.add(&record, &price);
+                    outcome.statement.add(&record, &price, || pricer.because(&record));
                     prices.push(price);
                 }
                 None => {

@@ -1,14 +1,12 @@
-//! The restatement: what moved by day, customer, model and reason, with totals, as rows and as a table to read.
+//! The restatement as data: what moved by day, customer, model and cause, exactly. `text.rs` shows it.
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
-
-use super::reason::{plain, reason};
+use super::cause::{CauseKey, RateChanges, note_changes};
+use super::figures::plain;
 use crate::settle::record::{Dimension, Price, Record, Text};
 
-/// One line: calls of one day, customer and model whose cost moved for one reason. Money at scale 12.
+/// One line: calls of one day, customer and model whose cost moved for one cause. Money at scale 12.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restated {
     /// Days since 1970-01-01.
@@ -29,26 +27,30 @@ pub struct Restated {
 
 /// Whose cost moved and why. Calls of known and of unknown cost are never on one line: a sum of both would hide that
 /// something is missing.
-type Line = (i32, Option<Text>, Option<Text>, String, bool, bool);
+type Line = (i32, Option<Text>, Option<Text>, CauseKey, bool, bool);
 
 /// All that a run moved.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statement {
     lines: BTreeMap<Line, (i128, i128, usize)>,
+    causes: BTreeMap<CauseKey, RateChanges>,
 }
 
 impl Statement {
     /// Notes a call whose price moved. Where only the list price or the status did, no money moved: no line.
-    pub(super) fn add(&mut self, record: &Record, after: &Price) {
+    /// `because` names the contracts and sources behind the new price.
+    pub(super) fn add(&mut self, record: &Record, after: &Price, because: impl FnOnce() -> Vec<String>) {
         let before = &record.price;
         if before.cost_usd == after.cost_usd {
             return;
         }
+        let cause = CauseKey::new(before, after, because());
+        note_changes(self.causes.entry(cause.clone()).or_default(), before, after);
         let line = (
             record.date,
             record.attributed(Dimension::Customer).map(|found| found.value.clone()),
             record.response_model.clone().or_else(|| record.request_model.clone()),
-            reason(before, after),
+            cause,
             before.cost_usd.is_some(),
             after.cost_usd.is_some(),
         );
@@ -58,101 +60,78 @@ impl Statement {
         *calls += 1;
     }
 
-    /// The lines in the order of day, customer, model, reason.
+    /// Adds the lines of other days.
+    pub(super) fn extend(&mut self, other: Statement) {
+        self.lines.extend(other.lines);
+        for (cause, changes) in other.causes {
+            let known = self.causes.entry(cause).or_default();
+            for (unit, pairs) in changes {
+                known.entry(unit).or_default().extend(pairs);
+            }
+        }
+    }
+
+    /// The lines in the order of day, customer, model, cause.
     pub fn lines(&self) -> Vec<Restated> {
+        let reasons: BTreeMap<&CauseKey, String> = self
+            .causes
+            .iter()
+            .map(|(cause, changes)| (cause, cause.reason(changes)))
+            .collect();
         self.lines
             .iter()
             .map(
-                |((date, customer_id, model, reason, was_known, is_known), (before, after, calls))| Restated {
+                |((date, customer_id, model, cause, was_known, is_known), (before, after, calls))| Restated {
                     date: *date,
                     customer_id: customer_id.clone(),
                     model: model.clone(),
                     before: was_known.then_some(*before),
                     after: is_known.then_some(*after),
-                    reason: reason.clone(),
+                    reason: reasons.get(cause).cloned().unwrap_or_default(),
                     calls: *calls,
                 },
             )
             .collect()
     }
 
+    /// The lines as CSV with a header; an unknown cost is an empty field.
+    pub fn csv(&self) -> String {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let header = [
+            "date",
+            "customer_id",
+            "model",
+            "calls",
+            "before_usd",
+            "after_usd",
+            "difference_usd",
+            "reason",
+        ];
+        let known = |figure: Option<i128>| figure.map(plain).unwrap_or_default();
+        let mut written = writer.write_record(header);
+        for line in self.lines() {
+            let date = chrono::NaiveDate::from_epoch_days(line.date).map_or(String::new(), |day| day.to_string());
+            let moved = line.before.zip(line.after).map(|(before, after)| after - before);
+            let name = |name: &Option<Text>| name.as_deref().unwrap_or_default().to_owned();
+            written = written.and_then(|()| {
+                writer.write_record([
+                    date,
+                    name(&line.customer_id),
+                    name(&line.model),
+                    line.calls.to_string(),
+                    known(line.before),
+                    known(line.after),
+                    known(moved),
+                    line.reason.clone(),
+                ])
+            });
+        }
+        let bytes = written.ok().and_then(|()| writer.into_inner().ok());
+        String::from_utf8(bytes.unwrap_or_default()).expect("text fields make text, and memory does not fail")
+    }
+
     /// Whether no cost moved.
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
-    }
-
-    /// The lines as a table `width` columns wide, with totals of what was and is known. Ends in a line break.
-    pub fn table(&self, width: u16) -> String {
-        let lines = self.lines();
-        let mut table = Table::new();
-        table
-            .load_preset(presets::UTF8_FULL_CONDENSED)
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width)
-            .set_header([
-                "day",
-                "customer",
-                "model",
-                "calls",
-                "before USD",
-                "after USD",
-                "difference",
-                "reason",
-            ]);
-        let right = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
-        for line in &lines {
-            table.add_row(vec![
-                Cell::new(NaiveDate::from_epoch_days(line.date).map_or("?".to_owned(), |day| day.to_string())),
-                Cell::new(line.customer_id.as_deref().unwrap_or("(none)")),
-                Cell::new(line.model.as_deref().unwrap_or("(none)")),
-                right(line.calls.to_string()),
-                right(shown(line.before)),
-                right(shown(line.after)),
-                right(difference(line.before, line.after)),
-                Cell::new(&line.reason),
-            ]);
-        }
-        // Only what was known on both sides has a difference; the rest is told apart.
-        let both = || lines.iter().filter_map(|line| Some((line.before?, line.after?)));
-        let (before, after) = (
-            both().map(|pair| pair.0).sum::<i128>(),
-            both().map(|pair| pair.1).sum::<i128>(),
-        );
-        let mut text = format!("{table}\n");
-        text.push_str(&format!(
-            "known before and after: {} -> {} USD, difference {}\n",
-            plain(before),
-            plain(after),
-            difference(Some(before), Some(after))
-        ));
-        let became: i128 = lines
-            .iter()
-            .filter(|line| line.before.is_none())
-            .filter_map(|line| line.after)
-            .sum();
-        let lost: i128 = lines
-            .iter()
-            .filter(|line| line.after.is_none())
-            .filter_map(|line| line.before)
-            .sum();
-        if lines.iter().any(|line| line.before.is_none()) {
-            text.push_str(&format!("unknown before, known now: {} USD\n", plain(became)));
-        }
-        if lines.iter().any(|line| line.after.is_none()) {
-            text.push_str(&format!("known before, unknown now: {} USD\n", plain(lost)));
-        }
-        text
-    }
-}
-
-fn shown(amount: Option<i128>) -> String {
-    amount.map_or("unknown".to_owned(), plain)
-}
-
-fn difference(before: Option<i128>, after: Option<i128>) -> String {
-    match before.zip(after).map(|(before, after)| after - before) {
-        Some(moved) if moved > 0 => format!("+{}", plain(moved)),
-        Some(moved) => plain(moved),
-        None => "unknown".to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use marginlake_lake::{Lake, Table};
 use marginlake_pricing::{Catalogue, Overrides};
 
-use super::{Mode, RepriceOptions, RepriceOutcome, run};
+use super::{Detail, Mode, RepriceOptions, RepriceOutcome, outlook, run};
 use crate::session;
 use crate::settle::call::{Call, CostClass, Granularity};
 use crate::settle::record::{Price, Record, Signal};
@@ -110,11 +110,15 @@ async fn a_correction_moves_its_model_and_time_to_the_nanosecond_and_nothing_els
     let lines = outcome.statement.lines();
     assert_eq!((lines[0].before, lines[0].after), (Some(820_000_000), Some(1_070_000_000)));
     assert!(
-        lines[0].reason.starts_with("input_tokens: 2 per 1000000 ("),
+        lines[0].reason.ends_with(": input_tokens 2 USD/1M -> 3 USD/1M (test)"),
         "{}",
         lines[0].reason
     );
-    assert!(lines[0].reason.contains("-> 3 per 1000000 ("), "{}", lines[0].reason);
+    assert!(
+        lines[0].reason.starts_with("openai/gpt-4.1 -> openai/gpt-4.1@"),
+        "{}",
+        lines[0].reason
+    );
     let costs = fixture
         .rows("select cost_usd from calls where request_model = 'gpt-4.1' order by start_time, span_id")
         .await;
@@ -165,8 +169,9 @@ async fn unknown_stays_null_and_is_told_apart() {
             .any(|line| (line.before, line.after) == (None, Some(1_070_000_000))),
         "{lines:?}"
     );
-    let table = outcome.statement.table(200);
-    assert!(table.contains("unknown before, known now: 0.00107 USD"), "{table}");
+    let text = outcome.statement.text(200, Detail::Summary);
+    let line = text.lines().find(|line| line.contains("unknown before, known now"));
+    assert!(line.is_some_and(|line| line.contains("0.00107")), "{text}");
     let moved = fixture
         .rows("select before is null as unknown, after from restatements order by 1")
         .await;
@@ -232,4 +237,77 @@ async fn a_contract_of_a_tenant_moves_only_that_tenant() {
     let outcome = fixture.reprice(&catalogue, Mode::Write).await;
     assert_eq!((outcome.moved, outcome.unchanged), (1, 1));
     assert_eq!(outcome.statement.lines()[0].after, Some(410_000_000));
+    assert_eq!(
+        outcome.statement.lines()[0].reason,
+        "openai/gpt-4.1: input_tokens 2 USD/1M -> 2 USD/1M x 0.5, output_tokens 8 USD/1M -> 8 USD/1M x 0.5 (contract c-1)"
+    );
+}
+
+#[tokio::test]
+async fn calls_that_used_other_units_moved_for_one_cause() {
+    let mut cached = call(1, "gpt-4.1", NOON);
+    cached.usage = Some(vec![
+        ("input_tokens".into(), Some(250)),
+        ("cache_read_tokens".into(), Some(100)),
+        ("output_tokens".into(), Some(40)),
+    ]);
+    CataloguePricer::new(Catalogue::embedded()).reprice(&mut cached);
+    let fixture = Fixture::new(vec![cached, call(2, "gpt-4.1", NOON)]).await;
+    let contract = r#"{"contract": [{"id": "c-1", "provider": "openai", "discount": "0.5", "reference": "MSA 7"}]}"#;
+    let overrides: Overrides = serde_json::from_str(contract).unwrap();
+    let catalogue = Catalogue::embedded().with_overrides(&overrides).unwrap();
+    let outcome = fixture.reprice(&catalogue, Mode::DryRun).await;
+    let lines = outcome.statement.lines();
+    assert_eq!((lines.len(), lines[0].calls), (1, 2));
+    assert!(
+        lines[0].reason.contains("cache_read_tokens 0.5 USD/1M -> 0.5 USD/1M x 0.5"),
+        "{}",
+        lines[0].reason
+    );
+    assert!(lines[0].reason.ends_with("(contract c-1, MSA 7)"), "{}", lines[0].reason);
+}
+
+#[tokio::test]
+async fn every_table_of_a_statement_adds_up_to_its_total() {
+    let records = (1..6).map(|id| call(id, "gpt-4.1", NOON + i64::from(id) * DAY)).collect();
+    let fixture = Fixture::new(records).await;
+    let statement = fixture.reprice(&corrected("2026-01-01"), Mode::DryRun).await.statement;
+    let text = statement.text(160, Detail::Lines);
+    // 5 x 0.00082 and 5 x 0.00107: the total, one cause, one model, one customer.
+    assert_eq!(text.matches("0.00410  ").count(), 4, "{text}");
+    assert_eq!(text.matches("0.00535  ").count(), 4, "{text}");
+    assert!(text.contains("+0.00125") && text.contains("+30.48 %"), "{text}");
+    assert_eq!(text.matches("2026-11-").count(), 10, "{text}");
+    let csv = statement.csv();
+    assert_eq!(csv.lines().count(), 6);
+    assert!(
+        csv.lines()
+            .nth(1)
+            .is_some_and(|line| line.starts_with("2026-11-17,,gpt-4.1,1,0.00082,0.00107,0.00025,")),
+        "{csv}"
+    );
+}
+
+#[tokio::test]
+async fn settle_can_tell_what_would_move_without_moving_it() {
+    let fixture = Fixture::new(vec![
+        call(1, "gpt-4.1", NOON),
+        call(2, "gpt-4o", NOON),
+        call(3, "no-such-model", NOON),
+    ])
+    .await;
+    assert_eq!(outlook(&fixture.lake, Catalogue::embedded()).await.unwrap().sentence(), None);
+    let version = fixture.version().await;
+    let found = outlook(&fixture.lake, &corrected("2026-01-01")).await.unwrap();
+    assert_eq!(
+        (found.calls, found.unknown, found.before, found.after),
+        (1, 0, 820_000_000, 1_070_000_000)
+    );
+    let sentence = found.sentence().unwrap();
+    assert!(
+        sentence.starts_with("1 settled calls keep their price and would cost 0.00082 -> 0.00107 USD"),
+        "{sentence}"
+    );
+    assert!(sentence.contains("--from 2026-11-16 --to 2026-11-16 --dry-run"), "{sentence}");
+    assert_eq!(fixture.version().await, version);
 }

@@ -21,6 +21,7 @@ use super::record::Record;
 use super::rows::Rows;
 use super::rules::Rules;
 use super::{Settled, encode, settle_component};
+use crate::close::{CloseError, Closed};
 
 /// The application transaction of settle on `calls`: its version is the settled version of `spans`. The number grows
 /// with every change of a rule that moves a verdict, so that a new release settles everything again.
@@ -41,6 +42,9 @@ pub enum SettleError {
     /// Rows do not have the shape of the table.
     #[error("rows of spans or calls cannot be understood")]
     Rows(#[from] ArrowError),
+    /// Which months are closed could not be read.
+    #[error(transparent)]
+    Closed(#[from] Box<CloseError>),
     /// Settle was asked for a day that is not on the calendar.
     #[error("{from} is after {to}")]
     Range {
@@ -77,6 +81,8 @@ pub struct SettleOutcome {
     pub restatements: usize,
     /// Days whose files were replaced.
     pub days: usize,
+    /// Rows of closed days that wait in `calls_late`, found by this run.
+    pub late: usize,
     /// Whether anything was committed.
     pub committed: bool,
 }
@@ -93,7 +99,9 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         spans_version: Some(spans.version()),
         ..Default::default()
     };
-    let Some(touched) = touched(&spans, &calls, &options).await? else {
+    let closed = Closed::read(lake).await.map_err(Box::new)?;
+    let late = lake.table(Table::CallsLate.name()).await?;
+    let Some(touched) = touched(&spans, &calls, &options, &reopened(late.as_ref(), &closed)?).await? else {
         return Ok(unchanged);
     };
     let mut plan = Plan::read(&spans, &touched).await?;
@@ -103,8 +111,14 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         // Rows that nothing stands for any more go with their days.
         old_days.extend(all_days(&calls)?.into_iter().chain(all_days(&excluded)?));
     }
-    let mut previous = Previous::read(&calls, &old_days, &mut plan).await?;
-    let previous_excluded = Previous::read(&excluded, &old_days, &mut plan).await?;
+    let (frozen, open): (BTreeSet<i32>, BTreeSet<i32>) = old_days.iter().copied().partition(|day| closed.holds(*day));
+    let mut previous = Previous::read(&calls, &open, &mut plan).await?;
+    previous.read_frozen(&calls, &frozen, &mut plan).await?;
+    let previous_excluded = Previous::read(&excluded, &open, &mut plan).await?;
+    let previous_late = match &late {
+        Some(late) => Previous::read(late, &old_days, &mut plan).await?,
+        None => Previous::default(),
+    };
     let mut out = Out::new();
     settle_touched(
         &spans,
@@ -112,7 +126,13 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         &mut plan,
         (pricer, &options.rules),
         |component, mut settled| {
-            out.restatements.extend(previous.reconcile(component, &mut settled.calls));
+            if !frozen.is_empty() {
+                let late = previous.hold(component, &mut settled.calls, |day| closed.holds(day));
+                settled.excluded.retain(|row| !closed.holds(row.record.date));
+                out.add_late(late)?;
+            }
+            let moved = previous.reconcile(component, &mut settled.calls).into_iter();
+            out.restatements.extend(moved.filter(|moved| !closed.holds(moved.date)));
             out.add(settled)
         },
     )
@@ -122,11 +142,20 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         calls: out.calls.count(),
         excluded: out.excluded.count(),
         restatements: out.restatements.len(),
-        days: old_days.len(),
+        days: open.len(),
+        late: out.late.count(),
         committed: true,
         ..unchanged
     };
     drop(plan);
+    let late = match late {
+        None if outcome.late > 0 => Some(lake.ensure(Table::CallsLate).await?),
+        late => late,
+    };
+    if let Some(late) = late {
+        let rows = std::mem::replace(&mut out.late, Rows::new(encode::calls));
+        write_late(late, rows.finish(previous_late.kept, Table::CallsLate)?, &old_days).await?;
+    }
     let kept = (previous.kept, previous_excluded.kept);
     write(
         Tables {
@@ -136,7 +165,7 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         },
         out,
         kept,
-        &old_days,
+        &open,
         spans.version(),
         &options.rules,
     )
@@ -179,7 +208,12 @@ pub async fn component_of_trace(
 }
 
 /// What has to be read again; `None` when nothing has.
-async fn touched(spans: &LakeTable, calls: &LakeTable, options: &SettleOptions) -> Result<Option<Touched>, SettleError> {
+async fn touched(
+    spans: &LakeTable,
+    calls: &LakeTable,
+    options: &SettleOptions,
+    reopened: &BTreeSet<NaiveDate>,
+) -> Result<Option<Touched>, SettleError> {
     if let (Some(from), Some(to)) = (options.from, options.to)
         && from > to
     {
@@ -194,16 +228,43 @@ async fn touched(spans: &LakeTable, calls: &LakeTable, options: &SettleOptions) 
     let Some(mut files) = spans.files_added_since(settled).await? else {
         return Ok(Some(Touched::Everything));
     };
-    if options.from.is_some() || options.to.is_some() {
+    if options.from.is_some() || options.to.is_some() || !reopened.is_empty() {
+        let has_range = options.from.is_some() || options.to.is_some();
+        let in_range = |date| options.from.is_none_or(|from| from <= date) && options.to.is_none_or(|to| date <= to);
         let asked = |file: &DataFile| {
-            file.date
-                .is_some_and(|date| options.from.is_none_or(|from| from <= date) && options.to.is_none_or(|to| date <= to))
+            let is_asked = |date| (has_range && in_range(date)) || reopened.contains(&date);
+            file.date.is_some_and(is_asked)
         };
         files.extend(spans.files()?.into_iter().filter(asked));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files.dedup();
     }
     Ok((!files.is_empty()).then_some(Touched::Files(files)))
+}
+
+/// Days whose rows have waited for their month to be reopened, and now it is.
+fn reopened(late: Option<&LakeTable>, closed: &Closed) -> Result<BTreeSet<NaiveDate>, LakeError> {
+    let Some(late) = late else { return Ok(BTreeSet::new()) };
+    let days = late.files()?.into_iter().filter_map(|file| file.date);
+    Ok(days.filter(|day| !closed.holds_date(*day)).collect())
+}
+
+/// Whether settle has seen every row of `spans`, and nothing waits for a month that was reopened.
+pub async fn is_settled(lake: &Lake) -> Result<bool, LakeError> {
+    let (Some(spans), Some(calls)) = (lake.table(Table::Spans.name()).await?, lake.table(Table::Calls.name()).await?) else {
+        return Ok(true);
+    };
+    let Some(settled) = calls.transaction_version(TRANSACTION).await? else {
+        return Ok(false);
+    };
+    if let Some(late) = lake.table(Table::CallsLate.name()).await? {
+        let closed = Closed::read(lake).await;
+        let waiting = closed.map(|closed| reopened(Some(&late), &closed));
+        if !waiting.is_ok_and(|waiting| waiting.is_ok_and(|days| days.is_empty())) {
+            return Ok(false);
+        }
+    }
+    Ok(spans.files_added_since(settled).await?.is_some_and(|files| files.is_empty()))
 }
 
 async fn has_other_rules(calls: &LakeTable, rules: &Rules) -> Result<bool, SettleError> {
@@ -254,6 +315,7 @@ fn all_days(table: &LakeTable) -> Result<BTreeSet<i32>, SettleError> {
 struct Out {
     calls: Rows<super::Call>,
     excluded: Rows<super::Excluded>,
+    late: Rows<super::Call>,
     restatements: Vec<Restatement>,
 }
 
@@ -262,8 +324,16 @@ impl Out {
         Out {
             calls: Rows::new(encode::calls),
             excluded: Rows::new(encode::excluded),
+            late: Rows::new(encode::calls),
             restatements: Vec::new(),
         }
+    }
+
+    fn add_late(&mut self, calls: Vec<super::Call>) -> Result<(), SettleError> {
+        for call in calls {
+            self.late.push(call.record.date, call)?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, settled: Settled) -> Result<(), SettleError> {
@@ -275,6 +345,12 @@ impl Out {
         }
         Ok(())
     }
+}
+
+/// Replaces what waits of the days that were looked at. Done again after a crash, it writes the same.
+async fn write_late(mut late: LakeTable, rows: Vec<RecordBatch>, days: &BTreeSet<i32>) -> Result<(), SettleError> {
+    let dates: BTreeSet<NaiveDate> = days.iter().filter_map(|day| date_of(*day)).collect();
+    Ok(late.replace_dates(&dates, &rows, &[]).await?)
 }
 
 struct Tables {

@@ -35,7 +35,7 @@ mod usage;
 mod verdict;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use call::{Call, Excluded, Settled};
 pub use cumulative::{NoCatalogue, Reprice};

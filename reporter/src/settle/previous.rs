@@ -63,6 +63,59 @@ impl Previous {
         Ok(previous)
     }
 
+    /// The rows that earlier runs wrote for touched components on days that must not change. None is kept: their files
+    /// stay as they are.
+    pub(super) async fn read_frozen(
+        &mut self,
+        table: &LakeTable,
+        days: &BTreeSet<i32>,
+        plan: &mut Plan,
+    ) -> Result<(), SettleError> {
+        let frozen = Previous::read(table, days, plan).await?;
+        for (component, rows) in frozen.calls {
+            self.calls.entry(component).or_default().extend(rows);
+        }
+        Ok(())
+    }
+
+    /// Takes out of `calls` what belongs to closed days, with what stands in for rows there: those rows stay as they
+    /// are. Returns what differs from them: it waits until its month is reopened.
+    pub(super) fn hold(&mut self, component: u32, calls: &mut Vec<Call>, is_closed: impl Fn(i32) -> bool) -> Vec<Call> {
+        let Some(rows) = self.calls.get_mut(&component) else {
+            let (late, open) = std::mem::take(calls)
+                .into_iter()
+                .partition(|call| is_closed(call.record.date));
+            *calls = open;
+            return late;
+        };
+        let known: BTreeSet<RecordKey> = rows.iter().map(key).collect();
+        let (frozen, open): (Vec<Record>, Vec<Record>) = std::mem::take(rows).into_iter().partition(|old| is_closed(old.date));
+        *rows = open;
+        let now: BTreeSet<RecordKey> = calls.iter().map(|call| key(&call.record)).collect();
+        // A closed row that nothing stands for any more still counts; what took its place must not count beside it.
+        let gone = frozen.iter().filter(|old| !now.contains(&key(old)));
+        let gone: BTreeMap<Option<[u8; 16]>, i32> = gone.map(|old| (old.trace_id, old.date)).collect();
+        let frozen: BTreeMap<RecordKey, &Record> = frozen.iter().map(|old| (key(old), old)).collect();
+        let mut late = Vec::new();
+        calls.retain_mut(|call| {
+            let key = key(&call.record);
+            let took_the_place_of = gone.get(&call.record.trace_id).filter(|_| !known.contains(&key));
+            if !is_closed(call.record.date) {
+                if let Some(day) = took_the_place_of {
+                    // It waits for the month of the row whose place it takes.
+                    call.record.date = *day;
+                    late.push(call.clone());
+                }
+                return took_the_place_of.is_none();
+            }
+            if !frozen.get(&key).is_some_and(|old| is_the_same(old, &call.record)) {
+                late.push(call.clone());
+            }
+            false
+        });
+        late
+    }
+
     /// Gives unchanged calls their old price and says which costs moved.
     pub(super) fn reconcile(&mut self, component: u32, calls: &mut [Call]) -> Vec<Restatement> {
         let Some(old) = self.calls.remove(&component) else {
@@ -172,6 +225,17 @@ fn is_same_consumption(a: &Record, b: &Record) -> bool {
         )
     };
     a.price.status.is_some() && consumption(a) == consumption(b) && model(a) == model(b)
+}
+
+/// Whether a closed row says all that the call says now; its price is the row's own.
+fn is_the_same(old: &Record, now: &Record) -> bool {
+    let values = |record: &Record| -> Vec<Option<Text>> {
+        let dimensions = Dimension::ALL.into_iter();
+        dimensions
+            .map(|dimension| record.attributed(dimension).map(|found| found.value.clone()))
+            .collect()
+    };
+    is_same_consumption(old, now) && old.date == now.date && values(old) == values(now)
 }
 
 fn add(sum: &mut Option<i128>, cost: Option<i128>) {

@@ -2,7 +2,7 @@
 //!
 //! Everything else keeps the price that the collector wrote: settle never moves a cost on its own.
 
-use marginlake_pricing::{Amount, Catalogue, Context, Request, Scope, Usage};
+use marginlake_pricing::{Amount, Catalogue, Context, Quote, Request, Scope, Usage};
 
 use super::cumulative::Reprice;
 use super::record::{CostLine, Price, Record};
@@ -31,8 +31,7 @@ impl<'a> CataloguePricer<'a> {
         }
     }
 
-    /// The price of what `record` used, at its moment. The emitter's own figure is not looked at.
-    pub fn price(&self, record: &Record) -> Price {
+    fn quote(&self, record: &Record) -> Quote {
         let known = record
             .usage
             .iter()
@@ -56,7 +55,25 @@ impl<'a> CataloguePricer<'a> {
             known_at_unix_nano: self.known_at_unix_nano,
             ..Request::new(&usage, &context, record.priced_at_nano.unwrap_or(0))
         };
-        let quote = self.catalogue.price_either(&request, record.request_model.as_deref());
+        self.catalogue.price_either(&request, record.request_model.as_deref())
+    }
+
+    /// What a reader of a restatement wants named beside the rates: contracts and factors that apply to `record`, and
+    /// the source of a price that is the user's own.
+    pub(crate) fn because(&self, record: &Record) -> Vec<String> {
+        let lines = self.quote(record).lines;
+        let own = lines.iter().filter(|line| line.is_override).map(|line| line.source.clone());
+        let applied = lines.iter().flat_map(|line| &line.applied);
+        let applied = applied.map(|id| self.catalogue.describe_applied(id));
+        let mut because: Vec<String> = own.chain(applied).filter(|text| !text.is_empty()).collect();
+        because.sort_unstable();
+        because.dedup();
+        because
+    }
+
+    /// The price of what `record` used, at its moment. The emitter's own figure is not looked at.
+    pub fn price(&self, record: &Record) -> Price {
+        let quote = self.quote(record);
         let scale_12 = |amount: &Amount| amount.to_scale_12();
         Price {
             status: Some(quote.status.as_str().into()),

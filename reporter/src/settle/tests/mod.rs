@@ -7,3 +7,8 @@ mod lake;
 mod properties;
 mod rules;
 mod spans_rows;
+
+/// The rows of `spans` that say what `records` say.
+pub(crate) fn spans_batch(records: &[super::Record]) -> arrow::array::RecordBatch {
+    spans_rows::batch(records)
+}
