@@ -218,17 +218,17 @@ impl Counts {
     /// The disjoint counts of the priced units.
     pub(crate) fn leaves(&self, priced: UnitSet) -> Result<Leaves, Contradiction> {
         let positive: UnitSet = self.positive().map(|(unit, _)| unit).collect();
-        let mut units: SmallVec<[UsageKey; 12]> = SmallVec::new();
-        for unit in priced.iter().filter(|unit| *unit != UsageKey::REQUESTS) {
-            if self.reported.contains(unit) {
-                units.push(unit);
-            } else {
-                self.absent(unit, positive)?;
-            }
+        // What was not used has an empty leaf, and takes nothing off its whole.
+        let mut units: SmallVec<[UsageKey; 12]> = positive.and(priced).iter().collect();
+        let silent = priced.without(self.reported);
+        for unit in silent.iter().filter(|unit| *unit != UsageKey::REQUESTS) {
+            self.absent(unit, positive)?;
         }
         let overlaps = self.unpriced_overlaps(priced)?;
         units.extend(overlaps.iter().map(|(overlap, _)| *overlap));
-        units.sort_unstable_by_key(|unit| std::cmp::Reverse((unit.depth(), *unit)));
+        if units.len() > 1 {
+            units.sort_unstable_by_key(|unit| std::cmp::Reverse((unit.depth(), *unit)));
+        }
         let mut leaves = Leaves {
             leaves: SmallVec::new(),
             scale: self.scale,
@@ -294,6 +294,7 @@ impl Counts {
         }
         let wholes = unit.wholes().and(positive);
         if wholes.len() < 2 {
+            // Nothing overlaps with itself.
             return Ok(());
         }
         for left in wholes.iter() {

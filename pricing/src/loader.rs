@@ -4,6 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use crate::document::{Document, ProviderDocument};
 use crate::import::toml_writer;
 
@@ -73,7 +75,7 @@ pub fn read(path: &Path) -> Result<Document, LoadError> {
     Ok(document)
 }
 
-/// Writes a catalogue as a folder: one file per provider, `sources.toml`, and the canonical `embedded.json`.
+/// Writes a catalogue as a folder: one file per provider, `sources.toml`, the canonical `embedded.json` and its hash.
 pub fn write(document: &Document, folder: &Path) -> Result<(), LoadError> {
     fs::create_dir_all(folder).map_err(|source| LoadError::Io {
         path: folder.to_owned(),
@@ -86,7 +88,10 @@ pub fn write(document: &Document, folder: &Path) -> Result<(), LoadError> {
             &toml_writer::provider(provider),
         )?;
     }
-    write_text(&folder.join("embedded.json"), &(document.canonical() + "\n"))
+    let canonical = document.canonical();
+    let hash = hex::encode(Sha256::digest(canonical.as_bytes()));
+    write_text(&folder.join("embedded.sha256"), &(hash + "\n"))?;
+    write_text(&folder.join("embedded.json"), &(canonical + "\n"))
 }
 
 /// A file name for a provider id from outside: letters, digits, `-`, `_` and `.` stay.

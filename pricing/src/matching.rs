@@ -57,6 +57,16 @@ impl Spelling {
 impl Catalogue {
     /// The model that `name` means in calls of `provider`, remembered.
     pub(crate) fn find_model(&self, provider: ProviderIndex, name: &str) -> Match {
+        let lookup = &self.provider(provider).lookup;
+        // Keys are folded, so a name that is one of them means what its folded form means.
+        if lookup.deployments.is_empty()
+            && let Some(&model) = lookup.exact.get(name)
+        {
+            return Match::Found {
+                model,
+                spelling: Spelling::default(),
+            };
+        }
         self.cache
             .get_or_insert(provider, name, || self.resolve_model(provider, name))
     }

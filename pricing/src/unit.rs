@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 pub struct UsageKey(u8);
 
 /// What is counted. Units of different families are never parts of each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     /// Language model tokens.
     Tokens,
@@ -45,7 +45,7 @@ pub enum Family {
 }
 
 /// Whether a unit flows to the model or from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// To the model.
     Input,
@@ -192,13 +192,19 @@ static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
             .map(|unit| all().filter(|other| is_related(other.unit(), unit.unit())).collect())
             .collect()
     };
+    let dimensions = |key: UsageKey| {
+        let unit = key.unit();
+        let dimensions = (unit.family, unit.direction, unit.modality, unit.kind, unit.lifetime);
+        (dimensions, key)
+    };
+    let by_dimensions: HashMap<Dimensions, UsageKey> = all().map(dimensions).collect();
     Relations {
         by_usage_key: all().map(|key| (key.as_str(), key)).collect(),
         by_price_key: all().map(|key| (key.price_key(), key)).collect(),
         parts: related(|other, unit| other.is_part_of(unit)),
         wholes: related(|other, unit| unit.is_part_of(other)),
         joins: all()
-            .map(|left| std::array::from_fn(|right| join(left, UsageKey(right as u8))))
+            .map(|left| std::array::from_fn(|right| join(left, UsageKey(right as u8), &by_dimensions)))
             .collect(),
         refinements: all()
             .map(|part| std::array::from_fn(|whole| refinement(part.unit(), UsageKey(whole as u8).unit())))
@@ -208,23 +214,23 @@ static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
 });
 
 /// The unit that says what both say, where it is registered and both can be true at once.
-fn join(left: UsageKey, right: UsageKey) -> Option<UsageKey> {
+fn join(left: UsageKey, right: UsageKey, by_dimensions: &HashMap<Dimensions, UsageKey>) -> Option<UsageKey> {
     let (a, b) = (left.unit(), right.unit());
     if a.family != b.family {
         return None;
     }
-    let direction = both(a.direction, b.direction)?;
-    let modality = both_text(a.modality, b.modality)?;
-    let kind = both_text(a.kind, b.kind)?;
-    let lifetime = both_text(a.lifetime, b.lifetime)?;
-    UNITS
-        .iter()
-        .position(|unit| {
-            unit.family == a.family
-                && (unit.direction, unit.modality, unit.kind, unit.lifetime) == (direction, modality, kind, lifetime)
-        })
-        .map(|index| UsageKey(index as u8))
+    let dimensions = (
+        a.family,
+        both(a.direction, b.direction)?,
+        both_text(a.modality, b.modality)?,
+        both_text(a.kind, b.kind)?,
+        both_text(a.lifetime, b.lifetime)?,
+    );
+    by_dimensions.get(&dimensions).copied()
 }
+
+/// What tells a unit from every other.
+type Dimensions = (Family, Option<Direction>, &'static str, &'static str, &'static str);
 
 fn both(left: Option<Direction>, right: Option<Direction>) -> Option<Option<Direction>> {
     match (left, right) {
@@ -396,6 +402,10 @@ impl UnitSet {
 
     pub(crate) fn and(self, other: Self) -> Self {
         Self(self.0 & other.0)
+    }
+
+    pub(crate) fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     pub(crate) fn len(self) -> u32 {

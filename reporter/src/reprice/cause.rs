@@ -36,19 +36,33 @@ impl CauseKey {
             true => self.after.clone(),
             false => format!("{} -> {}", self.before, self.after),
         };
-        let changed: Vec<String> = changes
-            .iter()
-            .flat_map(|(unit, pairs)| pairs.iter().map(move |(old, new)| format!("{unit} {old} -> {new}")))
-            .collect();
-        if !changed.is_empty() {
+        if let Some(rates) = shown(changes) {
             text.push_str(": ");
-            text.push_str(&changed.join(", "));
+            text.push_str(&rates);
         }
         if !self.because.is_empty() {
             text.push_str(&format!(" ({})", self.because.join("; ")));
         }
         text
     }
+}
+
+/// The rates that changed; in a few words where one factor came over all of them.
+fn shown(changes: &RateChanges) -> Option<String> {
+    let pairs = || changes.values().flatten();
+    let factor = |(old, new): &(String, String)| new.strip_prefix(old.as_str()).map(str::to_owned);
+    let first = factor(pairs().next()?).filter(|factor| factor.starts_with(" x "));
+    if let Some(first) = first
+        && changes.len() > 1
+        && pairs().all(|pair| factor(pair).as_ref() == Some(&first))
+    {
+        return Some(format!("every rate{first}"));
+    }
+    let changed: Vec<String> = changes
+        .iter()
+        .flat_map(|(unit, pairs)| pairs.iter().map(move |(old, new)| format!("{unit} {old} -> {new}")))
+        .collect();
+    Some(changed.join(", "))
 }
 
 /// Notes the rates that differ between two receipts. Without a receipt on both sides there is nothing to compare.

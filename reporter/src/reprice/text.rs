@@ -153,7 +153,7 @@ impl Page {
         let has_unknown = groups.values().any(|sums| sums.all_calls() > sums.calls);
         let mut header = vec![title, "calls", "before USD", "after USD", "difference"];
         if has_unknown {
-            header.push("calls with a cost unknown before or now");
+            header.push("and calls with an unknown cost");
         }
         if reasons.is_some() {
             header.push("price and rates");
@@ -170,12 +170,15 @@ impl Page {
             }
         }
         let cells = |key: String, sums: Sums, reason: Option<&str>| {
-            let mut figures = vec![
-                count(sums.calls),
-                self.money(sums.before),
-                self.money(sums.after),
-                self.signed(sums.after - sums.before),
-            ];
+            let mut figures = vec![count(sums.calls)];
+            figures.extend(match sums.calls {
+                0 => [const { String::new() }; 3],
+                _ => [
+                    self.money(sums.before),
+                    self.money(sums.after),
+                    self.signed(sums.after - sums.before),
+                ],
+            });
             if has_unknown {
                 figures.push(count(sums.all_calls() - sums.calls));
             }
