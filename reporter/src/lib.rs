@@ -2,6 +2,7 @@
 
 pub mod allocate;
 pub mod close;
+pub mod insight;
 pub mod marts;
 pub mod output;
 pub mod prices_sql;

@@ -7,7 +7,7 @@ use crate::revenue::{Amount, Currency};
 pub(super) const NOTHING: &str = "–";
 
 /// `$1,234.56`, `-€0.0042`: the currency's decimals, more for amounts below a hundredth.
-pub(super) fn money(amount: Amount, currency: &str) -> String {
+pub(crate) fn money(amount: Amount, currency: &str) -> String {
     let places = currency.parse::<Currency>().map_or(2, Currency::exponent);
     let tiny = !amount.is_zero() && amount.scaled().abs() < 10_i128.pow(12 - places.min(12));
     let text = amount.rounded(if tiny { (places + 4).min(12) } else { places });
@@ -37,7 +37,7 @@ pub(super) fn signed_money(amount: Amount, currency: &str) -> String {
 }
 
 /// `62.1 %`.
-pub(super) fn percent_text(percent: Option<Amount>) -> String {
+pub(crate) fn percent_text(percent: Option<Amount>) -> String {
     percent.map_or_else(|| NOTHING.to_owned(), |percent| format!("{} %", grouped(&percent.rounded(1))))
 }
 
@@ -52,6 +52,11 @@ pub(super) fn share_text(percent: Option<Amount>, complete: bool) -> String {
 
 /// `1,234,567`.
 pub(super) fn count(count: i64) -> String {
+    grouped(&count.to_string())
+}
+
+/// The same of a count that may be larger.
+pub(crate) fn count128(count: i128) -> String {
     grouped(&count.to_string())
 }
 

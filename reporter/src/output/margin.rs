@@ -77,7 +77,7 @@ impl MarginLine {
 }
 
 /// Writes the exact decimal text.
-pub(super) fn exact<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
+pub(crate) fn exact<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(amount)
 }
 
@@ -139,14 +139,14 @@ impl MarginFigures {
 }
 
 /// `100 * part / whole` at scale 12; `None` unless `whole` is positive.
-pub(super) fn percent(part: Amount, whole: Amount) -> Option<Amount> {
+pub(crate) fn percent(part: Amount, whole: Amount) -> Option<Amount> {
     (whole > Amount::ZERO)
         .then(|| part.ratio(100 * 10_i128.pow(12), whole.scaled()))
         .flatten()
 }
 
 /// Visits the rows of a mart: day, key (empty without a key column), currency, figures.
-pub(super) fn visit(rows: &RecordBatch, key_column: Option<&str>, mut each: impl FnMut(Day, &str, &str, MarginFigures)) {
+pub(crate) fn visit(rows: &RecordBatch, key_column: Option<&str>, mut each: impl FnMut(Day, &str, &str, MarginFigures)) {
     let text = |name: &str| rows.column_by_name(name).map(|column| column.as_string::<i32>());
     let money = |name: &str, row: usize| {
         let column = rows

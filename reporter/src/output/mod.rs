@@ -4,18 +4,15 @@
 //! The bytes depend on nothing but the model: no clock, no hash order, no machine.
 
 mod alerts;
-mod change;
 mod columns;
 mod coverage;
-mod display;
-mod html;
+pub(crate) mod display;
 mod longest;
-mod loss;
 mod margin;
 mod markdown;
 mod model;
+mod page;
 mod publish;
-mod svg;
 mod terminal;
 mod unit_cost;
 mod workbook;
@@ -23,10 +20,10 @@ mod workbook;
 use arrow::array::RecordBatch;
 
 pub use alerts::Alert;
-pub use change::Change;
 pub use coverage::{Coverage, Share};
-pub use loss::Loss;
+pub(crate) use display::count128 as count_text;
 pub use margin::{CostStatus, MarginFigures, MarginLine};
+pub(crate) use margin::{exact, percent, visit};
 pub use model::ReportModel;
 pub(crate) use publish::check_ours;
 pub use publish::publish;

@@ -6,13 +6,12 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
-use super::change::Change;
 use super::coverage::Coverage;
-use super::loss::{Loss, losses};
 use super::margin::{MarginFigures, MarginLine, lines, visit};
 use super::unit_cost::UnitCost;
 use super::{Sheet, display};
 use crate::allocate::Dimension;
+use crate::insight::{Change, Findings, Lever, Loss, Margins};
 use crate::marts::{Window, usage_days};
 use crate::report::ReportOptions;
 use crate::revenue::LoadReport;
@@ -39,6 +38,8 @@ pub struct ReportModel {
     pub change: Option<Change>,
     /// Who and what loses money.
     pub losses: Vec<Loss>,
+    /// What would help most.
+    pub levers: Vec<Lever>,
     /// By customer.
     pub by_customer: Vec<MarginLine>,
     /// By feature.
@@ -69,6 +70,7 @@ impl ReportModel {
         load: &LoadReport,
         options: &ReportOptions,
         window: Window,
+        change: Option<Change>,
     ) -> Result<ReportModel, DataFusionError> {
         let sheet = |name: &str| sheets.iter().find(|sheet| sheet.name == name).map(|sheet| &sheet.rows);
         let by = |dimension: Dimension| {
@@ -97,14 +99,15 @@ impl ReportModel {
         }
         let days: Vec<(Day, MarginFigures)> = days.into_iter().collect();
         let usage = usage_days(session).await?;
-        // Revenue may be accrued for months to come: what changed is judged up to the last day with calls.
-        let last = usage.map_or(window.to, |(_, last)| last.min(window.to));
-        let first = usage.map_or(window.from, |(first, _)| first.max(window.from));
         let span = i128::from(window.to - window.from + 1);
-        let of = [
-            (Dimension::Customer, by_customer.as_slice()),
-            (Dimension::Feature, by_feature.as_slice()),
-        ];
+        let margins = Margins {
+            customers: &by_customer,
+            features: &by_feature,
+            change: change.as_ref(),
+            days: span,
+            currency: &currency,
+        };
+        let found = Findings::of(session, &margins).await?;
         let per = [
             ("customer", &by_customer),
             ("user", &by_user),
@@ -123,8 +126,9 @@ impl ReportModel {
                 .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
             coverage: Coverage::measure(session, &by_customer, &by_feature, &currency).await?,
             warnings: warnings(usage, window, load, &by_customer, &currency),
-            change: Change::of(&days, first, last),
-            losses: losses(session, &of, span).await?,
+            change,
+            losses: found.losses,
+            levers: found.levers,
             by_day: days.into_iter().map(|(day, figures)| (day_text(day), figures)).collect(),
             revenue_files: load.to_string().lines().map(str::to_owned).collect(),
             total,

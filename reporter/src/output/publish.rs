@@ -12,8 +12,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::alerts::alerts;
-use super::html::html;
 use super::markdown::markdown;
+use super::page::html;
 use super::workbook::write_workbook;
 use super::{ReportModel, Sheet};
 use crate::report::{OutputFormat, ReportError};

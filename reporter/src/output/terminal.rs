@@ -57,20 +57,20 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
     model.warnings.iter().for_each(|warning| line(&format!("  note: {warning}")));
     if let Some(change) = &model.change {
         line("");
-        line(&bold(&format!("What changed in the last {} days", change.days)));
+        line(&bold(&format!(
+            "What changed, {} to {} against {} to {}",
+            change.after_from, change.after_to, change.before_from, change.before_to
+        )));
         let signed = |amount| signed_money(amount, &model.currency);
         line(&format!(
-            "  revenue {}, gross margin {}",
+            "  gross margin {}: revenue {}, cost {}",
+            signed(change.margin()),
             signed(change.after.revenue - change.before.revenue),
-            signed(change.margin())
+            signed(change.after.cogs() - change.before.cogs())
         ));
-        line(&format!(
-            "  model cost {}: calls {}, tokens a call {}, price of a token {}",
-            signed(change.after.model_cost - change.before.model_cost),
-            signed(change.by_volume),
-            signed(change.by_tokens),
-            signed(change.by_price)
-        ));
+        for step in change.shown_steps() {
+            line(format!("  {:>12}  {}  {}", signed(step.amount), step.title, step.note).trim_end());
+        }
     }
     if !model.losses.is_empty() {
         line("");

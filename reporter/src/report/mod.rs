@@ -4,6 +4,7 @@
 //! their versions last, and `--out` is swapped by one rename: a reader sees the run before or this one, never half.
 //! Settling comes before all of it and is the caller's: see `settle`.
 
+mod changed;
 mod error;
 mod lake_tables;
 mod manifest;
@@ -25,6 +26,7 @@ pub use options::{OutputFormat, ReportOptions};
 
 use crate::allocate::{self, Dimension, KeyRevenue, RevenuePools};
 use crate::close::Held;
+use crate::insight::Periods;
 use crate::marts::{self, MARGIN_MARTS, ReportCalls, Window};
 use crate::output::{self, ReportModel, Sheet};
 use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
@@ -34,6 +36,7 @@ use crate::revenue::tables::{DailyBatches, lines_batches};
 use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Loaded, RevenueInputs, load};
 use crate::session::empty_session;
+use changed::{Earned, changed};
 use lake_tables::{Replaces, TableRows};
 
 /// What a run made.
@@ -157,7 +160,8 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
         report_currency: options.currency,
     };
     let (pools, daily) = earn(&loaded, &policy)?;
-    let Some(window) = window(options, marts::usage_days(session).await?, pools.days()) else {
+    let usage = marts::usage_days(session).await?;
+    let Some(window) = window(options, usage, pools.days()) else {
         return Err(ReportError::Nothing);
     };
     let calls = ReportCalls {
@@ -173,7 +177,20 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
         let rows = marts::build(session, mart).await?;
         sheets.push(Sheet { name: mart.name, rows });
     }
-    let model = ReportModel::build(session, &sheets, &loaded.report, options, window).await?;
+    let by_customer = sheets.iter().find(|sheet| sheet.name == "margin_by_customer");
+    let periods = usage.and_then(|usage| Periods::of(window, usage));
+    let change = match periods.zip(by_customer) {
+        Some((periods, sheet)) => {
+            let earned = Earned {
+                pools: &pools,
+                daily: &daily,
+                by_customer: &sheet.rows,
+            };
+            Some(changed(session, &calls, periods, &earned).await?)
+        }
+        None => None,
+    };
+    let model = ReportModel::build(session, &sheets, &loaded.report, options, window, change).await?;
     let rows = model.coverage.rows(window)?;
     sheets.push(Sheet {
         name: "data_quality",

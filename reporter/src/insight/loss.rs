@@ -1,0 +1,386 @@
+//! Who and what loses money, why, and what it would take.
+
+use std::collections::BTreeMap;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{DataType, Decimal128Type};
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
+use serde::Serialize;
+
+use super::bridge::{Change, Growth, grouped};
+use super::lever::{Known, Lever};
+use super::receipts::{Usage, usage_by};
+use crate::allocate::{Dimension, UNATTRIBUTED};
+use crate::output::display::{money, percent_text};
+use crate::output::{MarginFigures, MarginLine, percent};
+use crate::revenue::Amount;
+use crate::revenue::time::{Moment, TimeFormat};
+
+/// Losses that are shown.
+const LOSSES: usize = 10;
+/// Features for which levers are looked for, the dearest first.
+const FEATURES: usize = 5;
+/// So many customers that pay nothing are one row: they have one cause and one lever.
+const FREE_TOGETHER: usize = 3;
+/// Levers that are shown.
+const LEVERS: usize = 8;
+/// So many times the median paying customer's cost makes a whale.
+const WHALE: i128 = 5;
+
+/// A key that costs more than it earns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// `customer`, `feature`.
+    pub dimension: &'static str,
+    /// Key.
+    pub key: String,
+    /// How much it lost, positive.
+    #[serde(serialize_with = "crate::output::exact")]
+    pub lost: Amount,
+    /// The same for a month of 30 days.
+    #[serde(serialize_with = "crate::output::exact")]
+    pub lost_per_month: Amount,
+    /// Why.
+    pub cause: String,
+    /// What to do, with what it is worth.
+    pub lever: String,
+}
+
+/// What loses money and what would help.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The largest losses over customers and features.
+    pub losses: Vec<Loss>,
+    /// The levers that are worth most, of losing customers and of the dearest features.
+    pub levers: Vec<Lever>,
+}
+
+/// What the findings are made from.
+#[derive(Debug, Clone, Copy)]
+pub struct Margins<'a> {
+    /// `margin_by_customer`, summed.
+    pub customers: &'a [MarginLine],
+    /// `margin_by_feature`, summed.
+    pub features: &'a [MarginLine],
+    /// What changed.
+    pub change: Option<&'a Change>,
+    /// Days of the report.
+    pub days: i128,
+    /// The report's.
+    pub currency: &'a str,
+}
+
+impl Findings {
+    /// Looks at the margins, and at the receipts behind those that lose.
+    pub async fn of(session: &SessionContext, margins: &Margins<'_>) -> Result<Findings, DataFusionError> {
+        let all = usage_by(session, "'all'", "NOT no_rate")
+            .await?
+            .remove("all")
+            .unwrap_or_default();
+        let together = free_together(margins);
+        let losing = losing(margins, together.is_some());
+        let mut dearest: Vec<&MarginLine> = margins
+            .features
+            .iter()
+            .filter(|line| line.currency == margins.currency && line.is_used())
+            .collect();
+        dearest.sort_by_key(|line| (std::cmp::Reverse(line.figures.cogs()), line.key.clone()));
+        dearest.truncate(FEATURES);
+        let of = |dimension: Dimension| losing.iter().filter(move |(of, _)| *of == dimension).map(|(_, line)| *line);
+        let customers = Receipts::of(session, Dimension::Customer, of(Dimension::Customer)).await?;
+        let features = Receipts::of(
+            session,
+            Dimension::Feature,
+            of(Dimension::Feature).chain(dearest.iter().copied()),
+        )
+        .await?;
+        let mut findings = Findings::default();
+        if let Some((loss, lever)) = together {
+            findings.losses.push(loss);
+            findings.levers.push(lever);
+        }
+        for (dimension, line) in &losing {
+            let receipts = if *dimension == Dimension::Customer {
+                &customers
+            } else {
+                &features
+            };
+            let known = receipts.known(*dimension, line, margins, &all);
+            let (loss, levers) = loss(*dimension, line, &known, margins);
+            findings.losses.push(loss);
+            findings.levers.extend(levers);
+        }
+        for line in dearest {
+            if !losing
+                .iter()
+                .any(|(dimension, other)| *dimension == Dimension::Feature && other.key == line.key)
+            {
+                findings.levers.extend(
+                    features
+                        .known(Dimension::Feature, line, margins, &all)
+                        .levers()
+                        .into_iter()
+                        .take(2),
+                );
+            }
+        }
+        findings
+            .losses
+            .sort_by(|left, right| (right.lost, left.dimension, &left.key).cmp(&(left.lost, right.dimension, &right.key)));
+        findings.losses.truncate(LOSSES);
+        findings.levers.sort_by(|left, right| {
+            (right.per_month, left.dimension, &left.key).cmp(&(left.per_month, right.dimension, &right.key))
+        });
+        findings.levers.truncate(LEVERS);
+        Ok(findings)
+    }
+}
+
+/// The largest losses, customers first where they are equal. A model has no revenue of its own: its margin follows from
+/// who uses it, so it is not looked at.
+fn losing<'a>(margins: &Margins<'a>, without_free: bool) -> Vec<(Dimension, &'a MarginLine)> {
+    let of = [
+        (Dimension::Customer, margins.customers),
+        (Dimension::Feature, margins.features),
+    ];
+    let mut losing: Vec<(Dimension, &MarginLine)> = of
+        .into_iter()
+        .flat_map(|(dimension, lines)| lines.iter().map(move |line| (dimension, line)))
+        .filter(|(_, line)| line.currency == margins.currency && line.figures.gross_margin().is_negative())
+        .filter(|(dimension, line)| !(without_free && is_free(*dimension, line)))
+        .collect();
+    losing.sort_by_key(|(dimension, line)| (line.figures.gross_margin(), *dimension, line.key.clone()));
+    losing.truncate(LOSSES);
+    losing
+}
+
+fn is_free(dimension: Dimension, line: &MarginLine) -> bool {
+    dimension == Dimension::Customer && line.is_used() && line.figures.revenue <= Amount::ZERO
+}
+
+/// All customers that pay nothing as one loss, where there are several.
+fn free_together(margins: &Margins<'_>) -> Option<(Loss, Lever)> {
+    let free: Vec<&MarginLine> = margins
+        .customers
+        .iter()
+        .filter(|line| line.currency == margins.currency && is_free(Dimension::Customer, line))
+        .filter(|line| line.figures.gross_margin().is_negative())
+        .collect();
+    if free.len() < FREE_TOGETHER {
+        return None;
+    }
+    let mut figures = MarginFigures::default();
+    free.iter().for_each(|line| figures.add(&line.figures));
+    let lost = -figures.gross_margin();
+    let lost_per_month = lost.ratio(30, margins.days).unwrap_or(lost);
+    let shown = |amount| money(amount, margins.currency);
+    let dearest = free
+        .iter()
+        .max_by_key(|line| (line.figures.cogs(), std::cmp::Reverse(&line.key)))?;
+    let key = format!("{} customers that pay nothing", free.len());
+    let action = "limit free use, or let it lead to a paid plan: this is what they cost".to_owned();
+    let loss = Loss {
+        dimension: "customers",
+        key: key.clone(),
+        lost,
+        lost_per_month,
+        cause: format!(
+            "use {} and pay nothing; the dearest is {} with {}",
+            shown(figures.cogs()),
+            dearest.key,
+            shown(dearest.figures.cogs())
+        ),
+        lever: action.clone(),
+    };
+    let lever = Lever {
+        kind: "cap",
+        dimension: "customers",
+        key,
+        action,
+        per_month: lost_per_month,
+    };
+    Some((loss, lever))
+}
+
+/// What the keys of one dimension used.
+#[derive(Debug, Default)]
+struct Receipts {
+    usage: BTreeMap<String, Usage>,
+    other: BTreeMap<String, Vec<(String, Amount)>>,
+    nothing: Usage,
+}
+
+impl Receipts {
+    async fn of<'a>(
+        session: &SessionContext,
+        dimension: Dimension,
+        lines: impl Iterator<Item = &'a MarginLine>,
+    ) -> Result<Receipts, DataFusionError> {
+        let keys: Vec<String> = lines.map(|line| format!("'{}'", line.key.replace('\'', "''"))).collect();
+        if keys.is_empty() {
+            return Ok(Receipts::default());
+        }
+        let key = format!("coalesce(nullif({}, ''), '{UNATTRIBUTED}')", dimension.key_column());
+        let condition = format!("NOT no_rate AND {key} IN ({})", keys.join(", "));
+        Ok(Receipts {
+            usage: usage_by(session, &key, &condition).await?,
+            other: other_costs(session, &key, &condition).await?,
+            nothing: Usage::new(),
+        })
+    }
+
+    fn known<'a>(&'a self, dimension: Dimension, line: &'a MarginLine, margins: &Margins<'a>, all: &'a Usage) -> Known<'a> {
+        let growth = margins.change.filter(|_| dimension == Dimension::Feature).and_then(|change| {
+            let growth = change.grown.iter().find(|growth| growth.feature == line.key)?;
+            Some((growth, days_of(change)?))
+        });
+        Known {
+            dimension: dimension.name(),
+            key: &line.key,
+            figures: &line.figures,
+            usage: self.usage.get(&line.key).unwrap_or(&self.nothing),
+            all,
+            other: self.other.get(&line.key).map_or(&[], Vec::as_slice),
+            growth,
+            days: margins.days,
+        }
+    }
+}
+
+fn days_of(change: &Change) -> Option<i128> {
+    let day = |text: &str| Moment::parse(text, TimeFormat::Iso).ok().map(Moment::day);
+    Some(i128::from(day(&change.after_to)? - day(&change.after_from)? + 1))
+}
+
+/// Costs of goods that are not tokens, by the rule that priced them, the dearest first.
+async fn other_costs(
+    session: &SessionContext,
+    key: &str,
+    condition: &str,
+) -> Result<BTreeMap<String, Vec<(String, Amount)>>, DataFusionError> {
+    let sql = format!(
+        "SELECT key, line['price_id'] AS rule, CAST(sum(line['amount']) AS DECIMAL(38, 12)) AS cost FROM \
+         (SELECT {key} AS key, unnest(cost_lines) AS line FROM report_calls WHERE cost_class = 'other_cogs' AND {condition}) \
+         WHERE line['price_id'] IS NOT NULL GROUP BY 1, 2 ORDER BY cost DESC, rule"
+    );
+    let mut costs: BTreeMap<String, Vec<(String, Amount)>> = BTreeMap::new();
+    for batch in session.sql(&sql).await?.collect().await? {
+        let text = |column: usize| arrow::compute::cast(batch.column(column), &DataType::Utf8);
+        let (keys, rules) = (text(0)?, text(1)?);
+        let (keys, rules) = (keys.as_string::<i32>(), rules.as_string::<i32>());
+        let amounts = batch.column(2).as_primitive::<Decimal128Type>();
+        for row in 0..batch.num_rows() {
+            let cost = Amount::from_scaled(amounts.value(row));
+            costs
+                .entry(keys.value(row).to_owned())
+                .or_default()
+                .push((rules.value(row).to_owned(), cost));
+        }
+    }
+    Ok(costs)
+}
+
+fn loss(dimension: Dimension, line: &MarginLine, known: &Known<'_>, margins: &Margins<'_>) -> (Loss, Vec<Lever>) {
+    let figures = &line.figures;
+    let lost = -figures.gross_margin();
+    let lost_per_month = known.a_month(lost);
+    let shown = |amount| money(amount, margins.currency);
+    let mut levers = match (dimension, line.key.as_str()) {
+        (Dimension::Customer, UNATTRIBUTED) => vec![known.lever(
+            "attribution",
+            lost_per_month,
+            "set the customer id on these calls: their cost is charged to nobody".to_owned(),
+        )],
+        (_, UNATTRIBUTED) => vec![known.lever(
+            "attribution",
+            lost_per_month,
+            format!("set the {} on these calls: their cost cannot be judged", dimension.name()),
+        )],
+        _ if figures.revenue <= Amount::ZERO => {
+            let action = "cap free use, or move it to a paid plan that covers its cost".to_owned();
+            vec![known.lever("cap", lost_per_month, action)]
+        }
+        _ => {
+            let price = known.lever(
+                "price",
+                lost_per_month,
+                format!("charge {} more a month, or cap its use, to break even", shown(lost_per_month)),
+            );
+            let mut levers = known.levers();
+            levers.push(price);
+            levers
+        }
+    };
+    // Cutting cost first; a price that follows cost is the way out where that is not enough.
+    let lever = match (levers.first(), levers.last()) {
+        (Some(first), Some(last)) if first != last && first.per_month < lost_per_month => {
+            format!("{}; {}", first.action, last.action)
+        }
+        (Some(first), _) => first.action.clone(),
+        _ => String::new(),
+    };
+    levers.truncate(1);
+    let loss = Loss {
+        dimension: dimension.name(),
+        key: line.key.clone(),
+        lost,
+        lost_per_month,
+        cause: cause(dimension, line, known, margins),
+        lever,
+    };
+    (loss, levers)
+}
+
+fn cause(dimension: Dimension, line: &MarginLine, known: &Known<'_>, margins: &Margins<'_>) -> String {
+    let figures = &line.figures;
+    let shown = |amount| money(amount, margins.currency);
+    let mut causes = vec![match line.key.as_str() {
+        UNATTRIBUTED => format!("{} calls name no {}", grouped(figures.calls.into()), dimension.name()),
+        _ if figures.revenue <= Amount::ZERO => format!("uses {} and pays nothing", shown(figures.cogs())),
+        _ => format!(
+            "costs {} of what it earns",
+            percent_text(percent(figures.cogs(), figures.revenue))
+        ),
+    }];
+    if dimension == Dimension::Customer
+        && figures.revenue > Amount::ZERO
+        && let Some(times) = times_of_median(figures, margins)
+    {
+        causes.push(format!("uses {times} times what the median paying customer uses"));
+    }
+    if let Some((Growth { before, after, .. }, _)) = known.growth {
+        causes.push(format!(
+            "its calls grew from {} to {} tokens",
+            grouped(*before),
+            grouped(*after)
+        ));
+    }
+    let other = known
+        .other
+        .first()
+        .and_then(|(rule, cost)| Some((rule, percent(*cost, figures.cogs())?)));
+    let driver = known.driver();
+    match (other, driver) {
+        (Some((rule, share)), _) if driver.is_none_or(|(_, of_model)| share > of_model) => {
+            causes.push(format!("{} of its cost is {rule}", percent_text(Some(share))));
+        }
+        (_, Some((model, share))) => causes.push(format!("{} of its cost is {model}", percent_text(Some(share)))),
+        _ => {}
+    }
+    causes.join("; ")
+}
+
+/// How many times the median paying customer's cost this is, for a whale.
+fn times_of_median(figures: &MarginFigures, margins: &Margins<'_>) -> Option<i128> {
+    let mut costs: Vec<Amount> = margins
+        .customers
+        .iter()
+        .filter(|line| line.is_used() && line.currency == margins.currency && line.figures.revenue > Amount::ZERO)
+        .map(|line| line.figures.cogs())
+        .collect();
+    costs.sort();
+    let median = costs.get(costs.len() / 2)?.scaled();
+    let times = figures.cogs().scaled().checked_div(median)?;
+    (times >= WHALE).then_some(times)
+}

@@ -1,0 +1,197 @@
+//! What a reader sees first: do we make money, on what, what to do, and how sure is it.
+
+use std::fmt::Write;
+
+use super::super::display::{self, money, percent_text, share_text};
+use super::super::margin::{CostStatus, MarginFigures, MarginLine, percent};
+use super::super::model::ReportModel;
+use super::{escape, minus};
+use crate::revenue::Amount;
+
+/// Keys that one answer names.
+const NAMED: usize = 2;
+
+pub(super) fn write(page: &mut String, model: &ReportModel) {
+    let _ = write!(
+        page,
+        "<header><p class=\"eyebrow\">Margins · {} to {} · {}</p>\n<h1>{}</h1></header>\n<div class=\"first\"><dl class=\"answers\">\n",
+        model.from,
+        model.to,
+        model.currency,
+        minus(&model.verdict())
+    );
+    for (question, answer, class) in answers(model) {
+        let _ = writeln!(page, "<div class=\"{class}\"><dt>{question}</dt><dd>{answer}</dd></div>");
+    }
+    page.push_str("</dl>\n");
+    statement(page, model);
+    page.push_str("</div>\n");
+}
+
+/// Question, answer as HTML, class.
+fn answers(model: &ReportModel) -> Vec<(&'static str, String, &'static str)> {
+    let mut answers = Vec::new();
+    let named = |line: &&MarginLine| {
+        line.currency == model.currency && !line.key.starts_with('(') && line.figures.cost_status != CostStatus::Unknown
+    };
+    let mut features: Vec<&MarginLine> = model.by_feature.iter().filter(named).collect();
+    features.sort_by_key(|line| (std::cmp::Reverse(line.figures.gross_margin()), line.key.clone()));
+    let said = |lines: Vec<&MarginLine>| {
+        let say = |line: &MarginLine| {
+            format!(
+                "<b>{}</b> {}",
+                escape(&line.key),
+                minus(&display::margin(&line.figures, &model.currency))
+            )
+        };
+        lines.into_iter().map(say).collect::<Vec<_>>().join(", ")
+    };
+    let earning: Vec<&MarginLine> = features
+        .iter()
+        .filter(|line| line.figures.gross_margin() > Amount::ZERO)
+        .take(NAMED)
+        .copied()
+        .collect();
+    let losing: Vec<&MarginLine> = features
+        .iter()
+        .rev()
+        .filter(|line| line.figures.gross_margin().is_negative())
+        .take(NAMED)
+        .copied()
+        .collect();
+    if !earning.is_empty() {
+        answers.push(("Made by", said(earning), "gain"));
+    }
+    if !losing.is_empty() {
+        answers.push(("Lost by", said(losing), "loss"));
+    }
+    let customers: Vec<&MarginLine> = model
+        .by_customer
+        .iter()
+        .filter(named)
+        .filter(|line| line.figures.gross_margin().is_negative())
+        .collect();
+    if !customers.is_empty() {
+        let lost: Amount = customers.iter().map(|line| -line.figures.gross_margin()).sum();
+        let worst = customers
+            .iter()
+            .min_by_key(|line| (line.figures.gross_margin(), line.key.clone()));
+        let worst = worst.map_or(String::new(), |line| format!("; the most: <b>{}</b>", escape(&line.key)));
+        answers.push((
+            "Customers",
+            format!(
+                "{} of {} cost more than they pay, {} together{worst}",
+                customers.len(),
+                model.by_customer.iter().filter(named).count(),
+                minus(&money(lost, &model.currency)),
+            ),
+            "loss",
+        ));
+    }
+    if let Some(lever) = model.levers.first() {
+        answers.push((
+            "Do first",
+            format!(
+                "<b>{}</b>: {} <span class=\"worth\">worth {} a month</span>",
+                escape(&lever.key),
+                minus(&lever.action),
+                money(lever.per_month, &model.currency)
+            ),
+            "todo",
+        ));
+    }
+    if let Some(change) = &model.change {
+        let why = change.main_step().map_or(String::new(), |step| {
+            format!(
+                ", most of all by {} ({})",
+                step.title.to_lowercase(),
+                minus(&display::signed_money(step.amount, &model.currency))
+            )
+        });
+        answers.push((
+            "Since before",
+            format!(
+                "margin {}{why}",
+                minus(&display::signed_money(change.margin(), &model.currency))
+            ),
+            "",
+        ));
+    }
+    answers.push(("How sure", sure(model), ""));
+    answers
+}
+
+fn sure(model: &ReportModel) -> String {
+    let incomplete: Vec<_> = model.coverage.shares.iter().filter(|share| !share.is_complete()).collect();
+    let Some(worst) = incomplete.iter().min_by_key(|share| share.percent()) else {
+        return "everything is priced, attributed and matched".to_owned();
+    };
+    format!(
+        "{} of {} checks complete; the largest gap: {} of {}",
+        model.coverage.shares.len() - incomplete.len(),
+        model.coverage.shares.len(),
+        share_text(worst.percent(), false),
+        escape(&lower_first(worst.title)),
+    )
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars
+        .next()
+        .map_or(String::new(), |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// Revenue down to the margins, as finance reads it.
+fn statement(page: &mut String, model: &ReportModel) {
+    let total = &model.total;
+    page.push_str(
+        "<table class=\"statement\"><caption class=\"hidden\">From revenue to margin</caption><thead><tr><th></th><th class=\"n\">Amount</th><th class=\"n\">Of revenue</th></tr></thead><tbody>\n",
+    );
+    let bound = |figures: &MarginFigures, least: &str, amount: Amount| {
+        let mark = if figures.cost_status == CostStatus::LowerBound {
+            least
+        } else {
+            ""
+        };
+        format!("{mark}{}", money(amount, &model.currency))
+    };
+    let mut row = |class: &str, name: &str, shown: String, amount: Amount| {
+        let share = percent_text(percent(amount, total.revenue));
+        let _ = writeln!(
+            page,
+            "<tr class=\"{class}\"><th scope=\"row\">{name}</th><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>",
+            minus(&shown),
+            minus(&share)
+        );
+    };
+    row("", "Revenue, net", money(total.revenue, &model.currency), total.revenue);
+    row("", "Model calls", bound(total, "≥ ", total.model_cost), total.model_cost);
+    row(
+        "",
+        "Other cost of goods",
+        money(total.other_cogs, &model.currency),
+        total.other_cogs,
+    );
+    row(
+        "sum",
+        "Gross margin",
+        bound(total, "≤ ", total.gross_margin()),
+        total.gross_margin(),
+    );
+    if !total.variable_cost.is_zero() {
+        row(
+            "",
+            "Variable cost outside of goods",
+            money(total.variable_cost, &model.currency),
+            total.variable_cost,
+        );
+        row(
+            "sum",
+            "Contribution margin",
+            bound(total, "≤ ", total.contribution_margin()),
+            total.contribution_margin(),
+        );
+    }
+    page.push_str("</tbody></table>\n");
+}

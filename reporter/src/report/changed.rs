@@ -1,0 +1,177 @@
+//! Gathers what the bridge is built from, in a session of its own: the period before may lie outside of the report's days.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema};
+use datafusion::error::DataFusionError;
+use datafusion::prelude::SessionContext;
+
+use crate::allocate::{self, CostShares, Dimension, RevenuePools};
+use crate::insight::{Change, Compared, Growth, Periods, came_and_went, compare, usage_by};
+use crate::marts::{self, MARGIN_MARTS, ReportCalls};
+use crate::output::{MarginFigures, visit};
+use crate::revenue::Amount;
+use crate::revenue::time::day_text;
+use crate::session::empty_session;
+
+/// Features whose growth is named.
+const GROWN: usize = 3;
+
+/// What a comparison reads beside `calls`.
+pub(super) struct Earned<'a> {
+    pub(super) pools: &'a RevenuePools,
+    pub(super) daily: &'a [RecordBatch],
+    /// `margin_by_customer` of the report's days.
+    pub(super) by_customer: &'a RecordBatch,
+}
+
+/// Compares two periods; the calls are those of `session`, shown as `calls` says but for its days.
+pub(super) async fn changed(
+    session: &SessionContext,
+    calls: &ReportCalls<'_>,
+    periods: Periods,
+    earned: &Earned<'_>,
+) -> Result<Change, DataFusionError> {
+    let own = empty_session();
+    own.register_table("calls", session.table_provider("calls").await?)?;
+    let both = ReportCalls {
+        window: periods.both(),
+        ..calls.clone()
+    };
+    marts::register_calls(&own, &both).await?;
+    let customers = match calls.window.contains(periods.before.from) {
+        true => by_period(earned.by_customer, periods, calls),
+        false => {
+            let rows = allocate::revenue_by_key(Dimension::Customer, earned.pools, &CostShares::default(), calls.currency);
+            marts::register_revenue(&own, &[(Dimension::Customer, rows)], both.window)?;
+            let mart = MARGIN_MARTS.iter().find(|mart| mart.name == "margin_by_customer");
+            let mart = mart.expect("there is a mart of customers");
+            by_period(&marts::build(&own, mart).await?, periods, calls)
+        }
+    };
+    let (came, went) = came_and_went(&customers);
+    register_left_out(&own, came.union(&went))?;
+    let since = day_text(periods.after.from);
+    let stayed = "NOT no_rate AND coalesce(nullif(customer_id, ''), '(unattributed)') NOT IN (SELECT customer_id FROM left_out)";
+    let period = format!("CASE WHEN date < DATE '{since}' THEN 'before' ELSE 'after' END");
+    let mut used = usage_by(&own, &period, stayed).await?;
+    let mut of = |period: &str| used.remove(period).unwrap_or_default();
+    let compared = Compared {
+        customers,
+        stayed: (of("before"), of("after")),
+        fx: revenue_fx(&own, periods, earned.daily, calls.currency.code()).await?,
+    };
+    Ok(compare(periods, &compared, grown(&own, &since).await?))
+}
+
+/// Figures of each customer before and after.
+fn by_period(rows: &RecordBatch, periods: Periods, calls: &ReportCalls<'_>) -> BTreeMap<String, (MarginFigures, MarginFigures)> {
+    let mut customers: BTreeMap<String, (MarginFigures, MarginFigures)> = BTreeMap::new();
+    let currency = calls.currency.to_string();
+    visit(
+        rows,
+        Some(Dimension::Customer.key_column()),
+        |day, customer, row_currency, figures| {
+            if row_currency != currency || !periods.both().contains(day) {
+                return;
+            }
+            let periods_of = customers.entry(customer.to_owned()).or_default();
+            match periods.after.contains(day) {
+                true => periods_of.1.add(&figures),
+                false => periods_of.0.add(&figures),
+            }
+        },
+    );
+    customers
+}
+
+fn register_left_out<'a>(session: &SessionContext, customers: impl Iterator<Item = &'a String>) -> Result<(), DataFusionError> {
+    let schema = Arc::new(Schema::new(vec![Field::new("customer_id", DataType::Utf8, false)]));
+    let column = StringArray::from_iter_values(customers);
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)])?;
+    marts::replace_table(session, "left_out", vec![rows], schema)
+}
+
+/// How exchange rates moved the revenue of customers that stayed: what each currency earned after, at the rate of before,
+/// against what it was at its own.
+async fn revenue_fx(
+    session: &SessionContext,
+    periods: Periods,
+    daily: &[RecordBatch],
+    currency: &str,
+) -> Result<Amount, DataFusionError> {
+    let Some(schema) = daily.first().map(RecordBatch::schema) else {
+        return Ok(Amount::ZERO);
+    };
+    marts::replace_table(session, "accruals", daily.to_vec(), schema)?;
+    let both = periods.both();
+    let sql = format!(
+        "SELECT currency, sum(CASE WHEN date < DATE '{since}' THEN amount END), sum(CASE WHEN date < DATE '{since}' THEN report_amount END), \
+         sum(CASE WHEN date >= DATE '{since}' THEN amount END), sum(CASE WHEN date >= DATE '{since}' THEN report_amount END) \
+         FROM accruals WHERE currency <> '{currency}' AND report_amount IS NOT NULL AND date BETWEEN DATE '{}' AND DATE '{}' \
+         AND coalesce(customer_id, '(unmatched)') NOT IN (SELECT customer_id FROM left_out) GROUP BY currency",
+        day_text(both.from),
+        day_text(both.to),
+        since = day_text(periods.after.from),
+    );
+    let mut moved = Amount::ZERO;
+    for batch in session.sql(&sql).await?.collect().await? {
+        let sums: Vec<_> = batch.columns()[1..]
+            .iter()
+            .map(|column| column.as_primitive::<Decimal128Type>())
+            .collect();
+        for row in 0..batch.num_rows() {
+            if sums.iter().any(|sum| sum.is_null(row)) {
+                continue;
+            }
+            let [before, reported_before, after, reported_after] =
+                [0, 1, 2, 3].map(|column: usize| Amount::from_scaled(sums[column].value(row)));
+            let at_old_rate = reported_before.ratio(after.scaled(), before.scaled());
+            moved += at_old_rate.map_or(Amount::ZERO, |at_old_rate| reported_after - at_old_rate);
+        }
+    }
+    Ok(moved)
+}
+
+/// Features whose calls grew by more than a tenth, the dearest first.
+async fn grown(session: &SessionContext, since: &str) -> Result<Vec<Growth>, DataFusionError> {
+    let sql = format!(
+        "SELECT CAST(feature AS VARCHAR), \
+         sum(CASE WHEN date < DATE '{since}' THEN coalesce(input_tokens, 0) + coalesce(output_tokens, 0) ELSE 0 END), \
+         sum(CASE WHEN date < DATE '{since}' THEN calls ELSE 0 END), \
+         sum(CASE WHEN date >= DATE '{since}' THEN coalesce(input_tokens, 0) + coalesce(output_tokens, 0) ELSE 0 END), \
+         sum(CASE WHEN date >= DATE '{since}' THEN calls ELSE 0 END), \
+         coalesce(sum(CASE WHEN date >= DATE '{since}' THEN model_cost END), CAST(0 AS DECIMAL(38, 12))) \
+         FROM call_facts GROUP BY feature"
+    );
+    let mut grown = Vec::new();
+    for batch in session.sql(&sql).await?.collect().await? {
+        let features = arrow::compute::cast(batch.column(0), &DataType::Utf8)?;
+        let features = features.as_string::<i32>();
+        let counts: Vec<_> = batch.columns()[1..5]
+            .iter()
+            .map(|column| arrow::compute::cast(column, &DataType::Int64))
+            .collect::<Result<_, _>>()?;
+        let costs = arrow::compute::cast(batch.column(5), &DataType::Decimal128(38, 12))?;
+        for row in 0..batch.num_rows() {
+            let count = |column: usize| i128::from(counts[column].as_primitive::<Int64Type>().value(row));
+            let per_call = |tokens: i128, calls: i128| if calls > 0 { tokens / calls } else { 0 };
+            let (before, after) = (per_call(count(0), count(1)), per_call(count(2), count(3)));
+            if before > 0 && after * 10 > before * 11 {
+                let cost = Amount::from_scaled(costs.as_primitive::<Decimal128Type>().value(row));
+                grown.push(Growth {
+                    feature: features.value(row).to_owned(),
+                    before,
+                    after,
+                    cost: cost.ratio(after - before, after).unwrap_or_default(),
+                });
+            }
+        }
+    }
+    grown.retain(|growth| growth.cost > Amount::ZERO);
+    grown.sort_by(|left, right| (right.cost, &left.feature).cmp(&(left.cost, &right.feature)));
+    grown.truncate(GROWN);
+    Ok(grown)
+}
