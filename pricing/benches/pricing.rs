@@ -40,7 +40,7 @@ fn load_the_built_in_catalogue(bencher: Bencher<'_, '_>) {
     bencher.bench(|| Catalogue::new(serde_json::from_str(text).expect("valid")).expect("valid"));
 }
 
-#[divan::bench(args = [0, 1])]
+#[divan::bench(args = [0, 1], sample_size = 500)]
 fn cost_warm(bencher: Bencher<'_, '_>, facts: usize) {
     let (catalogue, usage) = (Catalogue::embedded(), usage());
     let context: Context = [("service_tier", "default")].into_iter().take(facts).collect();
@@ -56,7 +56,7 @@ fn cost_warm(bencher: Bencher<'_, '_>, facts: usize) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 500)]
 fn quote_warm(bencher: Bencher<'_, '_>) {
     let (catalogue, usage, context) = (Catalogue::embedded(), usage(), Context::new());
     bencher.counter(ItemsCount::new(CALLS.len())).bench(|| {
@@ -72,7 +72,7 @@ fn quote_warm(bencher: Bencher<'_, '_>) {
 }
 
 /// A name never seen before in each call: half of them are found, half are not.
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn cost_cold(bencher: Bencher<'_, '_>) {
     let (catalogue, usage, context) = (Catalogue::embedded(), usage(), Context::new());
     let mut number = 0_u64;
@@ -94,7 +94,7 @@ fn cost_cold(bencher: Bencher<'_, '_>) {
     });
 }
 
-#[divan::bench]
+#[divan::bench(sample_size = 100)]
 fn genai_prices_0_2_1(bencher: Bencher<'_, '_>) {
     const NAMES: [(&str, &str); 8] = [
         ("openai", "gpt-4o"),

@@ -8,7 +8,7 @@ use std::fmt;
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
-use crate::unit::{Dimension, Direction, Family, UnitSet, UsageKey};
+use crate::unit::{DEPTHS, Dimension, Direction, Family, UnitSet, UsageKey, of_depth};
 use crate::usage::{NANOS, Quantity, Usage};
 
 /// The counts of one call at one scale: units, or billionths of them when any count has a fraction.
@@ -198,6 +198,9 @@ impl Counts {
     /// A part above its whole, or parts that together exceed it; needs no prices.
     pub(crate) fn contradiction(&self) -> Option<Contradiction> {
         for &(whole, total) in &self.counts {
+            if !whole.parts().intersects(self.reported) {
+                continue;
+            }
             let mut sums = [(Dimension::Modality, 0_i128), (Dimension::Kind, 0), (Dimension::Lifetime, 0)];
             for &(part, count) in self.counts.iter().filter(|(part, _)| whole.parts().contains(*part)) {
                 if count > total {
@@ -219,33 +222,28 @@ impl Counts {
     pub(crate) fn leaves(&self, priced: UnitSet) -> Result<Leaves, Contradiction> {
         let positive: UnitSet = self.positive().map(|(unit, _)| unit).collect();
         // What was not used has an empty leaf, and takes nothing off its whole.
-        let mut units: SmallVec<[UsageKey; 12]> = positive.and(priced).iter().collect();
+        let mut used = positive.and(priced);
         let silent = priced.without(self.reported);
         for unit in silent.iter().filter(|unit| *unit != UsageKey::REQUESTS) {
             self.absent(unit, positive)?;
         }
-        let overlaps = self.unpriced_overlaps(priced)?;
-        units.extend(overlaps.iter().map(|(overlap, _)| *overlap));
-        if units.len() > 1 {
-            units.sort_unstable_by_key(|unit| std::cmp::Reverse((unit.depth(), *unit)));
-        }
+        let overlaps = self.unpriced_overlaps(used, priced)?;
+        overlaps.iter().for_each(|(overlap, _)| used.insert(*overlap));
         let mut leaves = Leaves {
             leaves: SmallVec::new(),
             scale: self.scale,
         };
-        for unit in units {
-            let count = self.get(unit).unwrap_or(0);
-            let parts = unit.parts();
-            let billed_elsewhere: i128 = leaves
-                .leaves
-                .iter()
-                .filter(|(part, _)| parts.contains(*part))
-                .map(|(_, leaf)| leaf)
-                .sum();
-            if billed_elsewhere > count {
-                return Err(Contradiction::PartsAboveWhole { whole: unit });
+        // Parts before their wholes: the deepest first.
+        for depth in (0..DEPTHS).rev() {
+            for unit in used.and(of_depth(depth)).iter() {
+                let count = self.get(unit).unwrap_or(0);
+                let parts = unit.parts().and(used);
+                let billed_elsewhere = if parts.is_empty() { 0 } else { leaves.sum_of(parts) };
+                if billed_elsewhere > count {
+                    return Err(Contradiction::PartsAboveWhole { whole: unit });
+                }
+                leaves.leaves.push((unit, count - billed_elsewhere));
             }
-            leaves.leaves.push((unit, count - billed_elsewhere));
         }
         for (overlap, bearer) in overlaps {
             let shared = leaves.of(overlap).count;
@@ -265,13 +263,11 @@ impl Counts {
 
     /// Where two priced units overlap and the overlap has no rate of its own (cached audio where only cache and
     /// audio are priced): the overlap, which must be known, and the unit at whose rate it is billed, the cache.
-    fn unpriced_overlaps(&self, priced: UnitSet) -> Result<SmallVec<[(UsageKey, UsageKey); 2]>, Contradiction> {
+    fn unpriced_overlaps(&self, used: UnitSet, priced: UnitSet) -> Result<SmallVec<[(UsageKey, UsageKey); 2]>, Contradiction> {
         let mut overlaps = SmallVec::new();
-        for (left, _) in self.positive().filter(|(left, _)| priced.contains(*left)) {
-            for (right, _) in self.positive().filter(|(right, _)| *right > left && priced.contains(*right)) {
-                let Some(overlap) = left.join(right).filter(|overlap| *overlap != left && *overlap != right) else {
-                    continue;
-                };
+        for left in used.iter() {
+            for right in left.overlapping().and(used).iter().filter(|right| *right > left) {
+                let Some(overlap) = left.join(right) else { continue };
                 if priced.contains(overlap) || overlaps.iter().any(|(known, _)| *known == overlap) {
                     continue;
                 }
@@ -314,6 +310,11 @@ impl Counts {
 }
 
 impl Leaves {
+    fn sum_of(&self, units: UnitSet) -> i128 {
+        let among = self.leaves.iter().filter(|(unit, _)| units.contains(*unit));
+        among.map(|(_, leaf)| leaf).sum()
+    }
+
     /// The count of a unit in whole units, where the counts are whole.
     pub(crate) fn whole(&self, unit: UsageKey) -> Option<i128> {
         (self.scale == Scale::Whole).then(|| self.of(unit).count)

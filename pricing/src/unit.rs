@@ -182,8 +182,14 @@ struct Relations {
     joins: Vec<[Option<UsageKey>; UNIT_COUNT]>,
     /// By part, then by whole.
     refinements: Vec<[Option<Dimension>; UNIT_COUNT]>,
-    depths: [u8; UNIT_COUNT],
+    /// By unit: those with which it shares a third unit that is neither.
+    overlapping: Vec<UnitSet>,
+    /// Units that fix so many dimensions: the deepest are narrowest.
+    by_depth: [UnitSet; DEPTHS],
 }
+
+/// Direction, modality, kind and lifetime may each be fixed or not.
+pub(crate) const DEPTHS: usize = 5;
 
 static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
     let all = || (0..UNIT_COUNT).map(|index| UsageKey(index as u8));
@@ -209,7 +215,15 @@ static RELATIONS: LazyLock<Relations> = LazyLock::new(|| {
         refinements: all()
             .map(|part| std::array::from_fn(|whole| refinement(part.unit(), UsageKey(whole as u8).unit())))
             .collect(),
-        depths: std::array::from_fn(|index| UNITS[index].depth() as u8),
+        overlapping: all()
+            .map(|left| {
+                let overlaps = |right: &UsageKey| {
+                    join(left, *right, &by_dimensions).is_some_and(|overlap| overlap != left && overlap != *right)
+                };
+                all().filter(overlaps).collect()
+            })
+            .collect(),
+        by_depth: std::array::from_fn(|depth| all().filter(|unit| unit.unit().depth() == depth).collect()),
     }
 });
 
@@ -336,9 +350,9 @@ impl UsageKey {
         !self.unit().modality.is_empty()
     }
 
-    /// How many dimensions the unit fixes: a part is always deeper than its whole.
-    pub(crate) fn depth(self) -> u8 {
-        RELATIONS.depths[self.index()]
+    /// The units that overlap with this one in a third.
+    pub(crate) fn overlapping(self) -> UnitSet {
+        RELATIONS.overlapping[self.index()]
     }
 
     /// The one dimension by which this unit refines `whole`, if exactly one.
@@ -383,6 +397,11 @@ impl fmt::Display for UsageKey {
     }
 }
 
+/// The units that fix so many dimensions: a part is always deeper than its whole.
+pub(crate) fn of_depth(depth: usize) -> UnitSet {
+    RELATIONS.by_depth[depth]
+}
+
 /// A set of units, as bits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UnitSet(u128);
@@ -406,6 +425,10 @@ impl UnitSet {
 
     pub(crate) fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
     }
 
     pub(crate) fn len(self) -> u32 {
