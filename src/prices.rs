@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use marginlake_pricing::browse::{Filter, ListedModel, ShownModel, ShownPrice, ShownRate};
-use marginlake_pricing::check::{self, Severity};
+use marginlake_pricing::check::{self, Finding, Severity};
 use marginlake_pricing::import::{Corrections, Import};
 use marginlake_pricing::{Catalogue, Instant, Overrides, diff, loader, record};
 use serde::Serialize;
@@ -311,56 +311,78 @@ fn show(args: &ShowArgs, configured: &Overrides, out: &mut impl Write) -> anyhow
     }
 }
 
+/// What applies first, then what applies under conditions, then the rest of the history.
 fn show_model(model: &ShownModel, out: &mut impl Write) -> anyhow::Result<()> {
     let deprecated = if model.deprecated { "  (deprecated)" } else { "" };
     writeln!(out, "{}/{}{deprecated}", model.provider, model.model)?;
     if !model.note.is_empty() {
         writeln!(out, "  note: {}", model.note)?;
     }
-    for (source, verdict) in &model.also {
-        writeln!(out, "  {source}: {verdict}")?;
-    }
     for multiplier in &model.multipliers {
-        writeln!(out, "  x {multiplier}")?;
+        writeln!(out, "  times {multiplier}")?;
     }
-    for price in &model.prices {
-        show_price(price, out)?;
+    let (applies, other): (Vec<&ShownPrice>, Vec<&ShownPrice>) = model.prices.iter().partition(|price| price.in_force);
+    let (standard, conditional): (Vec<&ShownPrice>, Vec<&ShownPrice>) =
+        applies.into_iter().partition(|price| price.when.is_empty());
+    for (title, prices) in [
+        ("in force", standard),
+        ("in force where the request says so", conditional),
+        ("past, announced, or at other hours", other),
+    ] {
+        if !prices.is_empty() {
+            writeln!(out, "\n  {title}")?;
+            prices.into_iter().try_for_each(|price| show_price(price, out))?;
+        }
+    }
+    if !model.also.is_empty() {
+        writeln!(out, "\n  who else lists it")?;
+        for (source, verdict) in &model.also {
+            let verdict = if verdict == "same" { "the same" } else { verdict };
+            writeln!(out, "    {source}: {verdict}")?;
+        }
+    }
+    writeln!(out, "\n  sources")?;
+    for source in &model.sources {
+        writeln!(
+            out,
+            "    {}: {}, retrieved {}  {}",
+            source.id, source.title, source.retrieved, source.url
+        )?;
     }
     Ok(writeln!(out)?)
 }
 
 fn show_price(price: &ShownPrice, out: &mut impl Write) -> anyhow::Result<()> {
-    let mark = if price.in_force { "*" } else { " " };
-    let from = price.from.as_deref().unwrap_or("always");
-    let until = price
-        .until
-        .as_deref()
-        .map(|until| format!(" until {until}"))
-        .unwrap_or_default();
-    let windows = if price.windows == 0 {
-        String::new()
-    } else {
-        format!(", {} daily windows", price.windows)
-    };
-    let when = if price.when.is_empty() {
-        String::new()
-    } else {
-        format!(", when {}", price.when.join(" and "))
-    };
-    let own = if price.is_override { ", your override" } else { "" };
-    writeln!(
-        out,
-        "{mark} {from}{until}{windows}{when}  [{}; {}{own}]",
-        price.price_id, price.source
-    )?;
-    if price.free {
-        writeln!(out, "    free")?;
+    let mut facts = vec![match (&price.from, &price.until) {
+        (None, None) => "always".to_owned(),
+        (Some(from), None) => format!("from {from}"),
+        (None, Some(until)) => format!("until {until}"),
+        (Some(from), Some(until)) => format!("from {from} until {until}"),
+    }];
+    if !price.when.is_empty() {
+        facts.push(format!("when {}", price.when.join(" and ")));
+    }
+    if !price.window_texts.is_empty() {
+        facts.push(price.window_texts.join(" or "));
+    }
+    if let Some(known_from) = &price.known_from {
+        facts.push(format!("known from {known_from}"));
+    }
+    let own = if price.is_override { ", your own" } else { "" };
+    writeln!(out, "    {}  [{}; {}{own}]", facts.join("; "), price.price_id, price.source)?;
+    if !price.note.is_empty() {
+        writeln!(out, "      note: {}", price.note)?;
+    }
+    match (price.free, price.rates.is_empty()) {
+        (true, _) => writeln!(out, "      free")?,
+        (false, true) => writeln!(out, "      standard rates")?,
+        (false, false) => {}
     }
     for rate in &price.rates {
         let base = rate.rate.map(|rate| rate.to_string()).unwrap_or_else(|| "-".to_owned());
         write!(
             out,
-            "    {:<24} {base:>12} USD per {} {}",
+            "      {:<24} {base:>12} USD per {} {}",
             rate.price_key, rate.per, rate.usage_key
         )?;
         for (first, tier) in &rate.tiers {
@@ -400,23 +422,37 @@ fn differences(args: &DiffArgs, out: &mut impl Write) -> anyhow::Result<()> {
 }
 
 fn check_file(path: &Path, configured: &Overrides, out: &mut impl Write) -> anyhow::Result<()> {
-    let is_toml = path.extension().is_some_and(|extension| extension == "toml");
-    let findings = if is_toml && path.is_file() {
-        let catalogue = Catalogue::embedded().with_overrides(configured)?;
-        check::check_toml(&loader::read_text(path)?, &catalogue)
-    } else {
-        check::check_document(&loader::read(path)?)
+    let (mut errors, mut warnings) = (0, 0);
+    let mut tell = |file: &Path, findings: Vec<Finding>, out: &mut dyn Write| -> io::Result<()> {
+        for finding in findings {
+            match finding.severity {
+                Severity::Error => errors += 1,
+                Severity::Warning => warnings += 1,
+            }
+            writeln!(out, "{}:{finding}", file.display())?;
+        }
+        Ok(())
     };
-    for finding in &findings {
-        writeln!(out, "{}:{finding}", path.display())?;
+    let is_toml = |path: &Path| path.extension().is_some_and(|extension| extension == "toml");
+    if path.is_dir() {
+        // File by file for the lines, then together for what only the whole shows.
+        let files = loader::provider_files(path)?;
+        for file in &files {
+            tell(file, check::check_toml(&loader::read_text(file)?, Catalogue::embedded()), out)?;
+        }
+        if let Err(error) = loader::read(path)
+            .map_err(anyhow::Error::from)
+            .and_then(|whole| Ok(Catalogue::new(whole)?))
+        {
+            tell(path, vec![Finding::error(format!("{error:#}"))], out)?;
+        }
+    } else if is_toml(path) {
+        let catalogue = Catalogue::embedded().with_overrides(configured)?;
+        tell(path, check::check_toml(&loader::read_text(path)?, &catalogue), out)?;
+    } else {
+        tell(path, check::check_document(&loader::read(path)?), out)?;
     }
-    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-    writeln!(
-        out,
-        "{}: {errors} errors, {} warnings",
-        path.display(),
-        findings.len() - errors
-    )?;
+    writeln!(out, "{}: {errors} errors, {warnings} warnings", path.display())?;
     if errors > 0 {
         out.flush()?;
         bail!("{} cannot be used: {errors} errors", path.display());

@@ -66,8 +66,23 @@ pub struct ShownModel {
     pub also: Vec<(String, String)>,
     /// All its prices, past, present and announced, in the order of the file.
     pub prices: Vec<ShownPrice>,
-    /// Factors that may apply, with their conditions.
+    /// Factors that may apply, with their conditions and sources.
     pub multipliers: Vec<String>,
+    /// The sources that its prices name.
+    pub sources: Vec<ShownSource>,
+}
+
+/// Where prices are from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ShownSource {
+    /// The id that prices name.
+    pub id: String,
+    /// What it is, with its version.
+    pub title: String,
+    /// Where it is published.
+    pub url: String,
+    /// When its content was retrieved.
+    pub retrieved: String,
 }
 
 /// One price of a model.
@@ -75,7 +90,7 @@ pub struct ShownModel {
 pub struct ShownPrice {
     /// Its id, as receipts name it.
     pub price_id: String,
-    /// Whether it is in force at the moment asked for, its conditions aside.
+    /// Whether it applies at the moment asked for, its conditions aside: of several standard prices the last one.
     pub in_force: bool,
     /// From when; open when absent.
     pub from: Option<String>,
@@ -87,12 +102,16 @@ pub struct ShownPrice {
     pub when: Vec<String>,
     /// Whether it holds only within daily windows.
     pub windows: usize,
+    /// Those windows in words.
+    pub window_texts: Vec<String>,
     /// Free of charge.
     pub free: bool,
     /// Its rates.
     pub rates: Vec<ShownRate>,
     /// Where it is from.
     pub source: String,
+    /// What a reader should know.
+    pub note: String,
     /// Whether it is the user's own.
     pub is_override: bool,
 }
@@ -179,11 +198,44 @@ impl Catalogue {
             also: entry
                 .map(|entry| entry.also.clone().into_iter().collect())
                 .unwrap_or_default(),
-            prices: model.cards.iter().map(|card| shown_price(card, at)).collect(),
+            sources: self.sources_of(model),
+            prices: self.prices_of(model, entry, at),
             multipliers: multipliers
                 .map(|multiplier| format!("{} when {}", multiplier.factor, conditions(&multiplier.when).join(", ")))
                 .collect(),
         }
+    }
+
+    fn prices_of(&self, model: &Model, entry: Option<&ModelEntry>, at: Instant) -> Vec<ShownPrice> {
+        let applies = standard(model, at).map(|card| card.price_id.as_str());
+        let notes = entry
+            .into_iter()
+            .flat_map(|entry| &entry.price)
+            .map(|price| price.note.as_str());
+        let cards = model.cards.iter().zip(notes.chain(std::iter::repeat("")));
+        cards
+            .map(|(card, note)| {
+                let mut shown = shown_price(card, at);
+                shown.in_force &= !card.when.is_empty() || applies == Some(card.price_id.as_str());
+                shown.note = note.to_owned();
+                shown
+            })
+            .collect()
+    }
+
+    fn sources_of(&self, model: &Model) -> Vec<ShownSource> {
+        let mut ids: Vec<&str> = model.cards.iter().map(|card| card.source.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let known = ids.into_iter().filter_map(|id| Some((id, self.document.sources.get(id)?)));
+        known
+            .map(|(id, source)| ShownSource {
+                id: id.to_owned(),
+                title: source.title.clone(),
+                url: source.url.clone(),
+                retrieved: source.retrieved.clone(),
+            })
+            .collect()
     }
 
     fn entry(&self, model: &Model) -> Option<&ModelEntry> {
@@ -221,7 +273,9 @@ fn shown_price(card: &Card, at: Instant) -> ShownPrice {
         windows: card.windows.len(),
         free: card.free,
         rates: shown_rates(card),
+        window_texts: card.windows.iter().map(ToString::to_string).collect(),
         source: card.source.clone(),
+        note: String::new(),
         is_override: card.layer == Layer::Override,
     }
 }
@@ -276,5 +330,25 @@ mod tests {
             "{providers:?}"
         );
         assert!(shown[0].prices.iter().any(|price| price.when == ["processing=batch"]));
+        assert_eq!(shown[0].sources[0].title, "genai-prices 0.2.3");
+    }
+
+    #[test]
+    fn of_several_standard_prices_the_one_that_applies_is_marked() {
+        let marked = |day: &str| {
+            let shown = Catalogue::embedded().show("deepseek-v4-pro", Some("deepseek"), at(day));
+            let marked = shown[0].prices.iter().filter(|price| price.in_force);
+            marked
+                .map(|price| (price.rates[0].rate.expect("a rate").to_string(), price.note.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            marked("2026-11-16T02:00:00Z"),
+            [("1.32".to_owned(), "peak, working days of the Beijing calendar".to_owned())]
+        );
+        assert_eq!(marked("2026-11-15T02:00:00Z"), [("0.66".to_owned(), "off-peak".to_owned())]);
+        let shown = Catalogue::embedded().show("deepseek-v4-pro", Some("deepseek"), at("2026-11-16"));
+        let windows = &shown[0].prices.last().expect("prices").window_texts;
+        assert_eq!(windows[0], "mon-fri 09:00-12:00 +08:00, except 6 dates");
     }
 }

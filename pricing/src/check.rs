@@ -42,6 +42,18 @@ pub struct Finding {
     pub message: String,
 }
 
+impl Finding {
+    /// An error of a whole file or folder.
+    pub fn error(message: String) -> Finding {
+        Finding {
+            severity: Severity::Error,
+            line: None,
+            place: String::new(),
+            message,
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let severity = match self.severity {
@@ -197,7 +209,12 @@ impl Checker<'_> {
         if model.price.is_empty() {
             self.add(Severity::Warning, offset_of(0), place, "the model has no price".to_owned());
         }
+        self.variants(model, place, offset_of);
         standard.sort_by_key(|(_, card)| card.from);
+        if let Some((number, last)) = standard.last().filter(|(_, card)| card.until != Instant(i64::MAX)) {
+            let message = format!("no price from {} on", last.until);
+            self.add(Severity::Warning, offset_of(*number), &last.price_id, message);
+        }
         for pair in standard.windows(2) {
             let ((_, before), (number, after)) = (&pair[0], &pair[1]);
             let offset = offset_of(*number);
@@ -213,6 +230,28 @@ impl Checker<'_> {
                 if let (Some(new), Some(old)) = (rate.base, earlier.and_then(|earlier| earlier.base)) {
                     self.jump(offset, &after.price_id, rate.unit.price_key(), old, new);
                 }
+            }
+        }
+    }
+
+    /// Of prices under the same conditions the first one wins, key by key: a later one for the same time never speaks.
+    fn variants(&mut self, model: &ModelEntry, place: &str, offset_of: &dyn Fn(usize) -> Option<usize>) {
+        let interval = |price: &PriceEntry| compile::interval(price.from.as_deref(), price.until.as_deref()).ok();
+        let conditional = || model.price.iter().enumerate().filter(|(_, price)| !price.when.is_empty());
+        for (number, price) in conditional() {
+            let hides = |(_, earlier): &(usize, &PriceEntry)| {
+                let times = interval(earlier).zip(interval(price));
+                let overlap = times.is_some_and(|(earlier, later)| earlier.0 < later.1 && later.0 < earlier.1);
+                overlap
+                    && earlier.when == price.when
+                    && earlier.windows == price.windows
+                    && earlier.rates.keys().any(|key| price.rates.contains_key(key))
+            };
+            if let Some((first, _)) = conditional().take_while(|(index, _)| *index < number).find(hides) {
+                let when: Vec<String> = price.when.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                let message = format!("price {} under {} comes first and hides it", first + 1, when.join(" and "));
+                let place = format!("{place}, price {}", number + 1);
+                self.add(Severity::Warning, offset_of(number), place, message);
             }
         }
     }
@@ -401,6 +440,21 @@ mod tests {
             "goes from 1 to 200",
             "overlaps",
             "is above",
+        ] {
+            assert!(found.contains(expected), "{expected}\n{found}");
+        }
+    }
+
+    #[test]
+    fn a_price_that_never_speaks_and_one_that_ends_for_good_are_shown() {
+        let text = "[provider]\nid = \"p\"\n[[model]]\nid = \"m\"\nmatch = [\"m\"]\n\
+                    [[model.price]]\nuntil = \"2026-01-01\"\nrates = { input_mtok = \"2\" }\n\
+                    [[model.price]]\nwhen = { processing = \"batch\" }\nrates = { input_mtok = \"1\" }\n\
+                    [[model.price]]\nwhen = { processing = \"batch\" }\nfrom = \"2026-01-01\"\nrates = { input_mtok = \"0.5\" }\n";
+        let found = found(text).join("\n");
+        for expected in [
+            "6: warning: p/m: no price from 2026-01-01 on",
+            "12: warning: p/m, price 3: price 2 under processing=batch comes first and hides it",
         ] {
             assert!(found.contains(expected), "{expected}\n{found}");
         }

@@ -107,6 +107,39 @@ pub(crate) struct Window {
     except: Vec<i64>,
 }
 
+impl fmt::Display for Window {
+    /// `mon-fri 09:00-12:00 +08:00, except 6 dates`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let open: Vec<&str> = WEEKDAYS
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| self.days & (1 << index) != 0)
+            .map(|(_, day)| *day)
+            .collect();
+        match self.days {
+            0x7f => f.write_str("daily")?,
+            0x1f => f.write_str("mon-fri")?,
+            _ => f.write_str(&open.join(","))?,
+        }
+        let time = |seconds: i64| match seconds % 60 {
+            0 => format!("{:02}:{:02}", seconds / 3600, seconds / 60 % 60),
+            rest => format!("{:02}:{:02}:{rest:02}", seconds / 3600, seconds / 60 % 60),
+        };
+        write!(f, " {}-{} ", time(self.from), time(self.to))?;
+        match self.offset_seconds {
+            0 => f.write_str("UTC")?,
+            offset => {
+                let (sign, size) = (if offset < 0 { '-' } else { '+' }, offset.abs());
+                write!(f, "{sign}{:02}:{:02}", size / 3600, size / 60 % 60)?;
+            }
+        }
+        match self.except.len() {
+            0 => Ok(()),
+            some => write!(f, ", except {some} dates"),
+        }
+    }
+}
+
 impl Window {
     pub(crate) fn new(spec: &WindowSpec) -> Result<Self, ParseInstantError> {
         let offset_seconds = match spec.zone.as_deref() {

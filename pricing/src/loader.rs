@@ -52,20 +52,7 @@ pub fn read(path: &Path) -> Result<Document, LoadError> {
     if sources.exists() {
         document.sources = toml::from_str(&read_text(&sources)?).map_err(|error| malformed(&sources, &error))?;
     }
-    let io_error = |source| LoadError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path).map_err(io_error)? {
-        let file = entry.map_err(io_error)?.path();
-        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.ends_with(".toml") && !OTHER_FILES.contains(&name) {
-            files.push(file);
-        }
-    }
-    files.sort();
-    for file in files {
+    for file in provider_files(path)? {
         let provider: ProviderDocument = toml::from_str(&read_text(&file)?).map_err(|error| malformed(&file, &error))?;
         document.providers.push(provider);
     }
@@ -73,6 +60,24 @@ pub fn read(path: &Path) -> Result<Document, LoadError> {
         .providers
         .sort_by(|left, right| left.provider.id.cmp(&right.provider.id));
     Ok(document)
+}
+
+/// The files of a catalogue folder that are one provider's, in order.
+pub fn provider_files(folder: &Path) -> Result<Vec<PathBuf>, LoadError> {
+    let io_error = |source| LoadError::Io {
+        path: folder.to_owned(),
+        source,
+    };
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io_error)? {
+        let file = entry.map_err(io_error)?.path();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.ends_with(".toml") && !OTHER_FILES.contains(&name) {
+            files.push(file);
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Writes a catalogue as a folder: one file per provider, `sources.toml`, the canonical `embedded.json` and its hash.

@@ -92,21 +92,24 @@ pub(super) fn add_portkey_gaps(import: &mut Import, provider: &str, json: &str) 
         {
             return None;
         }
-        let prices = config.get("pay_as_you_go")?;
-        // Cents per token, so a hundredth of it per token, times a million.
-        let rate = |field: &str| per_units(number_text(prices.get(field)?.get("price")?)?, 10_000);
-        let rates = PORTKEY
-            .iter()
-            .filter_map(|(field, key)| Some(((*key).to_owned(), rate(field)?)))
-            .collect();
-        let price = PriceEntry {
+        let standard = portkey_rates(config.get("pay_as_you_go")?);
+        let batch = config
+            .get("batch_config")
+            .map(portkey_rates)
+            .filter(|rates| !rates.is_empty());
+        let batch = batch.map(|rates| PriceEntry {
             rates,
+            when: BTreeMap::from([("processing".to_owned(), "batch".to_owned())]),
+            ..PriceEntry::default()
+        });
+        let standard = PriceEntry {
+            rates: standard,
             ..PriceEntry::default()
         };
         Some(Candidate {
             provider: provider.to_owned(),
             name: name.clone(),
-            prices: vec![price],
+            prices: std::iter::once(standard).chain(batch).collect(),
         })
     };
     let candidates = models
@@ -115,6 +118,20 @@ pub(super) fn add_portkey_gaps(import: &mut Import, provider: &str, json: &str) 
         .filter_map(candidate)
         .collect();
     gap::fill(import, "portkey", candidates)
+}
+
+/// Cents per token, so a hundredth of it per token, times a million.
+fn portkey_rates(prices: &Value) -> BTreeMap<String, Amount> {
+    let rate = |fields: &Value, field: &str| per_units(number_text(fields.get(field)?.get("price")?)?, 10_000);
+    let mut rates: BTreeMap<String, Amount> = PORTKEY
+        .iter()
+        .filter_map(|(field, key)| Some(((*key).to_owned(), rate(prices, field)?)))
+        .collect();
+    let hour = prices.get("additional_units").and_then(|units| rate(units, "cache_write_1h"));
+    if let Some(hour) = hour.filter(|_| rates.contains_key("cache_write_mtok")) {
+        rates.insert("cache_write_1h_mtok".to_owned(), hour);
+    }
+    rates
 }
 
 fn add_source(import: &mut Import, id: &str, url: &str, licence: &str) {
@@ -158,12 +175,76 @@ mod tests {
     }
 
     #[test]
-    fn portkey_is_cents_per_token() {
+    fn portkey_is_cents_per_token_with_lifetimes_and_batches() {
         let mut import = import();
-        let json = r#"{"default":{},"m-1":{"pricing_config":{"currency":"USD","pay_as_you_go":{"request_token":{"price":0.00025},"response_token":{"price":0}}}},"free-looking":{"pricing_config":{"pay_as_you_go":{"request_token":{"price":0}}}}}"#;
+        let json = r#"{
+          "default": { "pricing_config": { "pay_as_you_go": { "request_token": { "price": 0 }, "response_token": { "price": 0 } },
+            "calculate": { "request": { "operation": "sum", "operands": [] } }, "currency": "USD" } },
+          "m-1": { "pricing_config": {
+            "pay_as_you_go": {
+              "request_token": { "price": 0.00007499999999999999 }, "response_token": { "price": 0.0015 },
+              "cache_read_input_token": { "price": 0.00003 }, "cache_write_input_token": { "price": 0.000375 },
+              "additional_units": { "cache_write_1h": { "price": 0.0006 }, "web_search": { "price": 1 } } },
+            "batch_config": { "request_token": { "price": 0.00015 }, "response_token": { "price": 0.00075 } } } },
+          "yuan": { "pricing_config": { "currency": "CNY", "pay_as_you_go": { "request_token": { "price": 0.0003 } } } },
+          "per-thousand": { "pricing_config": { "pay_as_you_go": { "request_token": { "price": 0.32 } } } },
+          "free-looking": { "pricing_config": { "pay_as_you_go": { "request_token": { "price": 0 } } } }
+        }"#;
         import.add_portkey_gaps("openai", json).expect("well formed");
         let models = &import.document.providers[0].model;
-        assert_eq!(models.len(), 1, "a price of zero only is no price");
-        assert_eq!(models[0].price[0].rates["input_mtok"].to_string(), "2.5");
+        assert_eq!(
+            models.len(),
+            1,
+            "zero only, another currency and the implausible are left out"
+        );
+        let rates = |index: usize| {
+            let rates = &models[0].price[index].rates;
+            rates
+                .iter()
+                .map(|(key, rate)| format!("{key} {rate}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        assert_eq!(
+            rates(0),
+            "cache_read_mtok 0.3, cache_write_1h_mtok 6, cache_write_mtok 3.75, input_mtok 0.75, output_mtok 15"
+        );
+        assert_eq!(
+            (rates(1).as_str(), models[0].price[1].when["processing"].as_str()),
+            ("input_mtok 1.5, output_mtok 7.5", "batch")
+        );
+        assert!(
+            import.notes.iter().any(|note| note.contains("openai/per-thousand left out")),
+            "{:?}",
+            import.notes
+        );
+    }
+
+    #[test]
+    fn a_second_source_only_says_whether_it_agrees() {
+        let mut import = import();
+        let first = r#"{"openai":{"models":{"m-1":{"cost":{"input":0.15,"output":0.6}},"m-2":{"cost":{"input":1,"output":2}}}}}"#;
+        import.add_models_dev_gaps(first).expect("well formed");
+        let second = r#"{"m-1":{"pricing_config":{"pay_as_you_go":{"request_token":{"price":0.000015},"response_token":{"price":0.00006}}}},
+                         "m-2":{"pricing_config":{"pay_as_you_go":{"request_token":{"price":0.0002},"response_token":{"price":0.0002}}}}}"#;
+        import.add_portkey_gaps("openai", second).expect("well formed");
+        let models = &import.document.providers[0].model;
+        assert_eq!(models[0].also["portkey"], "same");
+        assert_eq!(models[1].also["portkey"], "differs: input_mtok 2");
+        assert_eq!(models[1].price[0].rates["input_mtok"].to_string(), "1");
+    }
+
+    #[test]
+    fn what_is_not_the_format_is_refused_with_its_place() {
+        let error = import().add_models_dev_gaps("[1, 2]").expect_err("refused").to_string();
+        assert!(error.contains("models.dev's api.json") && error.contains("line 1"), "{error}");
+        let error = import()
+            .add_portkey_gaps("openai", "{\n  nope")
+            .expect_err("refused")
+            .to_string();
+        assert!(
+            error.contains("Portkey's pricing file") && error.contains("line 2"),
+            "{error}"
+        );
     }
 }

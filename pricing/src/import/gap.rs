@@ -28,6 +28,7 @@ pub(super) fn fill(import: &mut Import, source: &str, candidates: Vec<Candidate>
         reason: error.to_string(),
     })?;
     let (mut added, mut zero) = (0, 0);
+    let mut implausible = Vec::new();
     let mut positions: HashMap<String, usize> = HashMap::new();
     for (index, provider) in import.document.providers.iter().enumerate() {
         positions.insert(provider.provider.id.clone(), index);
@@ -57,6 +58,10 @@ pub(super) fn fill(import: &mut Import, source: &str, candidates: Vec<Candidate>
             zero += 1;
             continue;
         }
+        if candidate.prices.iter().any(is_implausible) {
+            implausible.push(format!("{}/{}", candidate.provider, candidate.name));
+            continue;
+        }
         let name = candidate.name.to_lowercase();
         if models.iter().any(|entry| entry.id.eq_ignore_ascii_case(&name)) {
             continue;
@@ -73,7 +78,19 @@ pub(super) fn fill(import: &mut Import, source: &str, candidates: Vec<Candidate>
     import.notes.push(format!(
         "{source}: {added} models added where nothing else had them; {zero} left out for want of a price"
     ));
+    import.notes.extend(implausible.into_iter().map(|model| {
+        format!("{source}: {model} left out: a rate above {DEAREST} USD per million tokens is a price per thousand, or in cents")
+    }));
     Ok(())
+}
+
+/// No token costs as much: the dearest model there was asked for 600 USD per million.
+const DEAREST: i64 = 2_000;
+
+fn is_implausible(price: &PriceEntry) -> bool {
+    let tiers = price.tiers.iter().flat_map(|tier| &tier.rates);
+    let mut rates = price.rates.iter().chain(tiers);
+    rates.any(|(key, rate)| key.ends_with("_mtok") && *rate > Amount::from(DEAREST))
 }
 
 pub(super) const SAME: &str = "same";
