@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::exit::Usage;
 use marginlake_pricing::document::MultiplierEntry;
 use marginlake_pricing::overrides::{ContractEntry, Deployment, PriceOverride};
+use marginlake_reporter::revenue::Policies;
 use marginlake_reporter::settle::rules::{ClassRule, CostRule, Rules, RulesConfig};
 
 /// What was written in the file. Unknown keys are mistakes.
@@ -20,6 +21,8 @@ pub(crate) struct FileConfig {
     pub(crate) collect: crate::collect::CollectSection,
     /// `[attribution]`
     pub(crate) attribution: AttributionConfig,
+    /// `[revenue]`
+    pub(crate) revenue: Policies,
     /// `[[price]]`
     price: Vec<PriceOverride>,
     /// `[[contract]]`
@@ -88,6 +91,7 @@ mod tests {
     fn the_sample_is_a_valid_configuration_and_changes_nothing() {
         let file: FileConfig = toml::from_str(&sample()).expect("valid");
         assert_eq!(file.attribution, AttributionConfig::default());
+        assert_eq!(file.revenue, Policies::default());
         assert!(std::ptr::eq(file.catalogue().expect("prices"), Catalogue::embedded()));
     }
 

@@ -11,7 +11,7 @@ use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
 use marginlake_reporter::output::{TerminalStyle, terminal};
 use marginlake_reporter::report::{self, OutputFormat, ReportOptions};
-use marginlake_reporter::revenue::{Amount, Currency, RevenueInputs};
+use marginlake_reporter::revenue::{Amount, Currency, Policies, RevenueInputs};
 use marginlake_reporter::settle::Rules;
 use marginlake_reporter::settle::driver::SettleOptions;
 
@@ -60,16 +60,20 @@ pub(crate) struct ReportArgs {
 /// The revenue files of a command.
 #[derive(Debug, Args)]
 pub(crate) struct RevenueArgs {
-    /// Revenue exports (generic CSV, Stripe invoice line items); may be given several times
+    /// Revenue exports: the generic CSV, or those of Stripe, Chargebee, Recurly, Lago, Paddle, RevenueCat, Shopify, Lemon
+    /// Squeezy, the App Store and ChartMogul, told by their header; may be given several times
     #[arg(long = "revenue", value_name = "FILE", num_args = 1..)]
     files: Vec<PathBuf>,
     /// Second files of a source, such as invoices=FILE,customers=FILE
     #[arg(long = "revenue-join", value_name = "KEY=FILE", value_delimiter = ',')]
     joins: Vec<String>,
+    /// What an export means that none of these is: a mapping file (docs/revenue.md), or the name of a preset to insist on
+    #[arg(long = "revenue-mapping", value_name = "FILE")]
+    mappings: Vec<PathBuf>,
 }
 
 impl RevenueArgs {
-    pub(crate) fn inputs(self, more: Option<PathBuf>) -> anyhow::Result<RevenueInputs> {
+    pub(crate) fn inputs(self, more: Option<PathBuf>, policies: &Policies) -> anyhow::Result<RevenueInputs> {
         let mut joins = BTreeMap::new();
         for join in self.joins {
             let (key, file) = join
@@ -87,6 +91,8 @@ impl RevenueArgs {
         Ok(RevenueInputs {
             files: more.into_iter().chain(self.files).collect(),
             joins,
+            mappings: self.mappings,
+            policies: policies.clone(),
         })
     }
 }
@@ -101,7 +107,7 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
     let file = config::load(args.config.as_deref())?;
     let (catalogue, rules) = (file.catalogue()?, file.rules()?);
     let options = ReportOptions {
-        revenue: args.revenue.inputs(None)?,
+        revenue: args.revenue.inputs(None, &file.revenue)?,
         customer_map: args.customer_map,
         fx: args.fx,
         from: args.from,

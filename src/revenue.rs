@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use marginlake_reporter::report::revenue_check;
+use marginlake_reporter::revenue::presets;
 
 use crate::exit::Usage;
 use crate::report::RevenueArgs;
@@ -19,6 +20,11 @@ pub(crate) struct RevenueCommand {
 enum Command {
     /// Read revenue files and say what is in them; writes nothing
     Check(CheckArgs),
+    /// The exports that are known, or the mapping of one of them, to copy and change
+    Presets {
+        /// Name of a preset
+        name: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -27,12 +33,33 @@ struct CheckArgs {
     file: PathBuf,
     #[command(flatten)]
     revenue: RevenueArgs,
+    /// Configuration file (TOML): its section [revenue]
+    #[arg(long, env = "MARGINLAKE_CONFIG")]
+    config: Option<PathBuf>,
 }
 
 pub(crate) fn run(command: RevenueCommand) -> anyhow::Result<()> {
-    let Command::Check(args) = command.command;
-    let inputs = args.revenue.inputs(Some(args.file))?;
+    let args = match command.command {
+        Command::Check(args) => args,
+        Command::Presets { name } => return show_presets(name.as_deref()),
+    };
+    let policies = crate::config::load(args.config.as_deref())?.revenue;
+    let inputs = args.revenue.inputs(Some(args.file), &policies)?;
     let report = revenue_check(&inputs).map_err(|error| Usage(error.to_string()))?;
     write!(std::io::stdout(), "{report}")?;
+    Ok(())
+}
+
+fn show_presets(name: Option<&str>) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    let Some(name) = name else {
+        for (name, title) in presets::names() {
+            writeln!(out, "{name:34}{title}")?;
+        }
+        return Ok(());
+    };
+    let text = presets::text(name)
+        .ok_or_else(|| Usage(format!("there is no preset {name}; `marginlake revenue presets` lists them")))?;
+    out.write_all(text.as_bytes())?;
     Ok(())
 }

@@ -40,9 +40,9 @@ impl RevenuePools {
         };
         let earner = Earner {
             customer_id: day.customer_id.map(str::to_owned),
-            feature: day.line.feature.clone(),
-            user_id: day.line.user_id.clone(),
-            plan: day.line.plan.clone(),
+            feature: day.line.feature.as_deref().map(str::to_owned),
+            user_id: day.line.user_id.as_deref().map(str::to_owned),
+            plan: day.line.plan.as_deref().map(str::to_owned),
         };
         *self.earned.entry(earner).or_default().entry(day.day).or_default() += reported;
     }

@@ -55,6 +55,10 @@ impl Manifest {
             ]),
             totals: model.totals(),
         };
+        let recognition = loaded.policies.named().into_iter();
+        manifest
+            .policies
+            .extend(recognition.map(|(name, value)| (name.to_owned(), value)));
         manifest.run_id = manifest.identity();
         manifest
     }

@@ -156,7 +156,7 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
     let with_usage = marts::customers_with_usage(session).await?;
     let policy = RevenuePolicy {
         rates,
-        customers: CustomerLadder { map, with_usage },
+        customers: CustomerLadder::new(map, with_usage, None),
         report_currency: options.currency,
     };
     let (pools, daily) = earn(&loaded, &policy)?;

@@ -6,10 +6,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use super::header::Header;
+use super::email::EmailKey;
 use super::line::RevenueLine;
 use super::refusal::{Refusal, Refusals, RevenueError};
-use super::rows::{Row, TextFile, read_bytes};
+use super::table::{Header, Row, TextFile, read_bytes};
 use super::time::{Day, TimeFormat};
 
 const COLUMNS: [&str; 5] = ["customer_id", "source", "source_customer_id", "valid_from", "valid_to"];
@@ -37,24 +37,56 @@ pub struct CustomerLadder {
     pub map: CustomerMap,
     /// Customers that have usage in the lake.
     pub with_usage: HashSet<String>,
+    email_key: Option<EmailKey>,
+    /// Customers with usage by what an address would be among them.
+    emails: HashMap<String, String>,
 }
 
 impl CustomerLadder {
+    /// A ladder of these rungs; e-mail only if `email_key` says how.
+    pub fn new(map: CustomerMap, with_usage: HashSet<String>, email_key: Option<EmailKey>) -> CustomerLadder {
+        let emails = match &email_key {
+            Some(_) => with_usage
+                .iter()
+                .map(|customer| (customer.to_lowercase(), customer.clone()))
+                .collect(),
+            None => HashMap::new(),
+        };
+        CustomerLadder {
+            map,
+            with_usage,
+            email_key,
+            emails,
+        }
+    }
+
     /// The customer of `line` on `day`; `None` is `(unmatched)`.
     ///
     /// In order: the mapping file as of that day, since the user wrote it for exactly this; the id of the selling
-    /// system that the billing system keeps, then the billing system's own, each if that customer has usage; then
-    /// the same two without usage, which makes a row of revenue without cost.
+    /// system that the billing system keeps, then the billing system's own and its aliases, each if that customer has
+    /// usage; then e-mail, where that is asked for; then the first id without usage, which makes a row of revenue
+    /// without cost.
     pub fn customer<'a>(&'a self, line: &'a RevenueLine, day: Day) -> Option<&'a str> {
-        let own = [line.external_customer_id.as_deref(), line.source_customer_id.as_deref()];
-        let ids = || own.into_iter().flatten();
-        let mapped = [line.source_customer_id.as_deref(), line.external_customer_id.as_deref()];
+        let own = [&line.source_customer_id, &line.external_customer_id].into_iter().flatten();
+        let mut mapped = own.chain(&line.aliases).chain(&line.email);
         mapped
-            .into_iter()
-            .flatten()
-            .find_map(|id| self.map.lookup(id, line.source, day))
-            .or_else(|| ids().find(|id| self.with_usage.contains(*id)))
-            .or_else(|| ids().next())
+            .find_map(|id| self.map.lookup(id, &line.source, day))
+            .or_else(|| line.ids().find(|id| self.with_usage.contains(*id)))
+            .or_else(|| self.by_email(line))
+            .or_else(|| line.ids().next())
+    }
+
+    fn by_email<'a>(&'a self, line: &'a RevenueLine) -> Option<&'a str> {
+        let email = line.email.as_deref()?;
+        self.emails.get(&self.email_key.as_ref()?.of(email)).map(String::as_str)
+    }
+
+    /// True if the customer can be another one on another day.
+    pub fn changes_by_day(&self, line: &RevenueLine) -> bool {
+        let own = [&line.source_customer_id, &line.external_customer_id].into_iter().flatten();
+        own.chain(&line.aliases)
+            .chain(&line.email)
+            .any(|id| self.map.entries.contains_key(&**id))
     }
 }
 
@@ -156,12 +188,19 @@ pub(crate) mod tests {
     pub(crate) fn line(source_customer_id: Option<&str>, external: Option<&str>) -> RevenueLine {
         let start = Moment::midnight(20_000);
         RevenueLine {
-            source: "stripe_invoice_line_items",
+            source: "stripe_invoice_line_items".into(),
             source_file: "lines.csv".into(),
             source_row: 2,
-            line_id: "il_1".to_owned(),
-            source_customer_id: source_customer_id.map(str::to_owned),
-            external_customer_id: external.map(str::to_owned),
+            line_id: "il_1".into(),
+            version: None,
+            aliases: Vec::new(),
+            email: None,
+            subscription_id: None,
+            document: None,
+            seats: None,
+            original_period: None,
+            source_customer_id: source_customer_id.map(Into::into),
+            external_customer_id: external.map(Into::into),
             user_id: None,
             feature: None,
             plan: None,
@@ -187,10 +226,8 @@ pub(crate) mod tests {
 
     #[test]
     fn the_ladder_ends_in_nobody() {
-        let ladder = CustomerLadder {
-            map: map("mapped,stripe,cus_map,,\n").unwrap(),
-            with_usage: ["acme", "cus_used"].map(str::to_owned).into(),
-        };
+        let map = map("mapped,stripe,cus_map,,\n").unwrap();
+        let ladder = CustomerLadder::new(map, ["acme", "cus_used"].map(str::to_owned).into(), None);
         for (source_id, external, expected) in [
             (Some("cus_map"), Some("acme"), Some("mapped")),
             (Some("cus_1"), Some("acme"), Some("acme")),
@@ -210,10 +247,7 @@ pub(crate) mod tests {
     #[test]
     fn a_customer_merged_in_march_moves_in_march() {
         let map = map("acme-old,,cus_1,,2026-03-01\nacme,,cus_1,2026-03-01,\n").unwrap();
-        let ladder = CustomerLadder {
-            map,
-            with_usage: HashSet::new(),
-        };
+        let ladder = CustomerLadder::new(map, HashSet::new(), None);
         let line = line(Some("cus_1"), None);
         assert_eq!(ladder.customer(&line, day("2026-02-28")), Some("acme-old"));
         assert_eq!(ladder.customer(&line, day("2026-03-01")), Some("acme"));

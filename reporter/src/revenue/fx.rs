@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::currency::Currency;
-use super::header::Header;
 use super::money::Amount;
 use super::refusal::{Refusal, Refusals, RevenueError};
-use super::rows::{Row, TextFile, read_bytes};
+use super::table::{Header, Row, TextFile, read_bytes};
 use super::time::{Day, TimeFormat};
 
 /// Rates by currency and day, per euro. Without a file it knows that one euro is one euro.

@@ -2,16 +2,23 @@
 //!
 //! Either all files are good and every line comes back, or nothing does and the complaints say where.
 
+mod once;
+
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::line::{Exclusion, RevenueLine};
+use super::detect::{because, detect};
+use super::line::{Kind, RevenueLine, Text};
 use super::load_report::{FileReport, LoadReport};
+use super::mapping::{Joins, Mapping, Plan, Reading, Texts, spread_documents};
+use super::policy::{Policies, StoreFees};
+use super::presets;
 use super::refusal::{Refusal, Refusals, RevenueError};
-use super::rows::{TextFile, read_bytes};
-use super::source::{self, JOIN_KEYS, Joins, Reading, Source};
+use super::table::{Layout, TextFile, read_bytes};
+use once::Once;
 
 /// What the user passed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +27,10 @@ pub struct RevenueInputs {
     pub files: Vec<PathBuf>,
     /// Second files by key (`invoices`, `customers`).
     pub joins: BTreeMap<String, PathBuf>,
+    /// Mapping files of the user's own, or names of presets, asked before the presets.
+    pub mappings: Vec<PathBuf>,
+    /// How revenue is recognised.
+    pub policies: Policies,
 }
 
 /// A file that took part in the run.
@@ -34,50 +45,108 @@ pub struct InputFile {
 /// What the files say.
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// Lines in the order of the files.
+    /// Revenue, in the order of the files.
     pub lines: Vec<RevenueLine>,
+    /// Costs of selling and of being paid, positive, in the order of the files: variable costs.
+    pub costs: Vec<RevenueLine>,
     /// Rows, sums and reasons for people.
     pub report: LoadReport,
     /// Every file that was read.
     pub inputs: Vec<InputFile>,
+    /// How the lines are to be recognised.
+    pub policies: Policies,
 }
 
 /// Reads all files; refuses them together.
 pub fn load(inputs: &RevenueInputs) -> Result<Loaded, RevenueError> {
-    if let Some(key) = inputs.joins.keys().find(|key| !JOIN_KEYS.contains(&key.as_str())) {
-        return Err(RevenueError::UnknownJoin {
-            key: key.clone(),
-            known: JOIN_KEYS.join(", "),
-        });
-    }
-    let mut loaded = Loaded::default();
+    let mut loaded = Loaded {
+        policies: inputs.policies.clone(),
+        ..Loaded::default()
+    };
+    let own = own_mappings(&mut loaded, &inputs.mappings)?;
     let mut joins = Joins::default();
+    let mut known: Vec<&str> = Vec::new();
+    own.iter().chain(presets::all()).flat_map(Mapping::join_keys).for_each(|key| {
+        if !known.contains(&key) {
+            known.push(key);
+        }
+    });
     for (key, path) in &inputs.joins {
-        let file = loaded.open(path)?;
-        joins.add(key, &file)?;
+        if !known.contains(&key.as_str()) {
+            return Err(RevenueError::UnknownJoin {
+                key: key.clone(),
+                known: known.join(", "),
+            });
+        }
+        joins.add(key, loaded.open(path)?);
     }
     let mut refusals = Refusals::default();
-    let mut seen = HashMap::new();
+    let mut once = Once::default();
+    let mut texts = Texts::default();
     for path in &inputs.files {
         let file = loaded.open(path)?;
-        let lines = read_file(&file, &joins, &mut loaded.report, &mut refusals)?;
-        for line in lines {
-            loaded.take(line, &mut seen, &mut refusals);
-        }
+        read_file(
+            &file,
+            &own,
+            &mut joins,
+            &mut texts,
+            &mut once,
+            &mut loaded.report,
+            &mut refusals,
+        )?;
     }
     refusals.into_result()?;
-    loaded.report.finish(&loaded.lines);
+    let lines = once.finish(&mut loaded.report)?;
+    let fee_is_cost = loaded.policies.store_fees == StoreFees::Principal;
+    for mut line in lines {
+        match line.meaning() {
+            Kind::Cost => loaded.costs.push(line),
+            Kind::StoreFee if fee_is_cost => loaded.costs.push(line),
+            Kind::StoreFee => {
+                line.amount = -line.amount;
+                loaded.lines.push(line);
+            }
+            _ => loaded.lines.push(line),
+        }
+    }
+    loaded.report.finish(&loaded.lines, &loaded.costs);
     Ok(loaded)
+}
+
+/// The user's own mappings: files, or presets by their name.
+fn own_mappings(loaded: &mut Loaded, paths: &[PathBuf]) -> Result<Vec<Mapping>, RevenueError> {
+    let mut own = Vec::new();
+    for path in paths {
+        if let Some(preset) = presets::all().iter().find(|preset| path.as_os_str() == preset.name.as_str()) {
+            own.push(preset.clone());
+            continue;
+        }
+        let shown = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+            std::io::ErrorKind::NotFound => {
+                let names: Vec<&str> = presets::names().map(|(name, _)| name).collect();
+                RevenueError::Mapping(format!(
+                    "--revenue-mapping {shown}: there is no such file, and no preset of that name; presets are {}",
+                    names.join(", ")
+                ))
+            }
+            _ => RevenueError::Read {
+                path: path.clone(),
+                source,
+            },
+        })?;
+        let text = String::from_utf8(bytes).map_err(|_| RevenueError::Mapping(format!("{shown}: is not UTF-8")))?;
+        own.push(Mapping::parse(&shown, &text).map_err(|error| RevenueError::Mapping(error.to_string()))?);
+        loaded.note_input("mapping", path)?;
+    }
+    Ok(own)
 }
 
 impl Loaded {
     /// Remembers a file that is not revenue (rates, mapping) under `role:name`.
     pub fn note_input(&mut self, role: &str, path: &Path) -> Result<(), RevenueError> {
-        let name = path
-            .file_name()
-            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         self.inputs.push(InputFile {
-            name: format!("{role}:{name}"),
+            name: format!("{role}:{}", base_name(path)),
             sha256: hex::encode(Sha256::digest(read_bytes(path)?)),
         });
         Ok(())
@@ -85,9 +154,7 @@ impl Loaded {
 
     fn open(&mut self, path: &Path) -> Result<TextFile, RevenueError> {
         let bytes = read_bytes(path)?;
-        let base = path
-            .file_name()
-            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+        let base = base_name(path);
         let sha256 = hex::encode(Sha256::digest(&bytes));
         if let Some(twin) = self.inputs.iter().find(|input| input.sha256 == sha256 && !bytes.is_empty()) {
             let reason = format!("has the same content as {}: each file is given once", twin.name);
@@ -111,71 +178,80 @@ impl Loaded {
         self.inputs.push(InputFile { name, sha256 });
         Ok(file)
     }
+}
 
-    /// Keeps a line unless an earlier one has its id: an equal line of another file is the same line exported twice,
-    /// a different one is a question that only the user can answer.
-    fn take(&mut self, line: RevenueLine, seen: &mut HashMap<(&'static str, String), usize>, refusals: &mut Refusals) {
-        let key = (line.source, line.line_id.clone());
-        let Some(earlier) = seen.get(&key).map(|index| &self.lines[*index]) else {
-            seen.insert(key, self.lines.len());
-            self.lines.push(line);
-            return;
-        };
-        let relocated = RevenueLine {
-            source_file: earlier.source_file.clone(),
-            source_row: earlier.source_row,
-            ..line.clone()
-        };
-        if relocated == *earlier && earlier.source_file != line.source_file {
-            self.report.exclude(&line.source_file, Exclusion::Repeated);
-            return;
-        }
-        let reason = format!(
-            "is also the id of line {} of {}: ids must be unique",
-            earlier.source_row, earlier.source_file
-        );
-        let column = if line.source == "generic" { "line_id" } else { "id" };
-        refusals.push(Refusal {
-            file: line.source_file.to_string(),
-            line: line.source_row,
-            column: Some(column.to_owned()),
-            value: Some(line.line_id),
-            reason,
-        });
-    }
+fn base_name(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 fn read_file(
     file: &TextFile,
-    joins: &Joins,
+    own: &[Mapping],
+    joins: &mut Joins,
+    texts: &mut Texts,
+    once: &mut Once,
     report: &mut LoadReport,
     refusals: &mut Refusals,
-) -> Result<Vec<RevenueLine>, RevenueError> {
-    let mut lines = Vec::new();
+) -> Result<(), RevenueError> {
+    let (mapping, header) = choose(file, own)?;
+    joins.prepare(mapping, &file.name)?;
+    let plan = Plan::bind(mapping, &file.name, &header, joins)?;
+    texts.start_file(&file.name);
     let mut file_report = FileReport::new(&file.name);
-    let refused = std::cell::RefCell::new(refusals);
-    let detected: std::cell::Cell<Option<&'static Source>> = std::cell::Cell::new(None);
-    file.visit(
-        |header| {
-            detected.set(Some(source::detect(&file.name, header)?));
-            Ok(())
-        },
-        |row| {
-            let Some(source) = detected.get() else { return };
-            file_report.rows += 1;
-            match (source.read)(&row, joins) {
-                Ok(Reading::Line(line)) => lines.push(line),
-                Ok(Reading::Excluded(reason)) => *file_report.excluded.entry(reason).or_default() += 1,
-                Err(refusal) => refused.borrow_mut().push(refusal),
+    file_report.source = mapping.name.clone();
+    file_report.title = mapping.title.clone();
+    file_report.because = because(mapping, &header);
+    let mut lines: Vec<RevenueLine> = Vec::new();
+    let mut spread: BTreeMap<Text, super::Amount> = BTreeMap::new();
+    let refused = RefCell::new(refusals);
+    let on_row = |row: super::table::Row<'_>| {
+        file_report.rows += 1;
+        let before = lines.len();
+        match plan.read(row, texts, &mut lines) {
+            Ok(Reading::Lines(amount)) => {
+                if let (Some(amount), Some(document)) = (amount, &lines[before].document) {
+                    spread.insert(document.clone(), amount);
+                }
             }
-        },
-        |refusal| refused.borrow_mut().push(refusal),
-    )?;
-    file_report.source = detected.get().map_or("", |source| source.name);
-    file_report.title = detected.get().map_or("", |source| source.title);
+            Ok(Reading::Excluded(reason)) => *file_report.excluded.entry(reason).or_default() += 1,
+            Err(refusal) => {
+                lines.truncate(before);
+                refused.borrow_mut().push(refusal);
+            }
+        }
+    };
+    file.rows(&mapping.layout(), &header, on_row, |refusal| {
+        refused.borrow_mut().push(refusal)
+    })?;
+    file_report.unspread = spread_documents(&mut lines, &spread) as u64;
     report.files.push(file_report);
-    Ok(lines)
+    once.add(mapping, &plan, lines, report, refused.into_inner());
+    Ok(())
 }
+
+/// The mapping of a file and the header as that mapping cuts it.
+fn choose<'a>(file: &TextFile, own: &'a [Mapping]) -> Result<(&'a Mapping, super::table::Header), RevenueError> {
+    // A mapping of the user's own may cut the file in its own way, and must be asked with the header that this makes.
+    let usual = file.header(&Layout::default())?;
+    for mapping in own.iter().filter(|mapping| mapping.layout() != Layout::default()) {
+        let header = file.header(&mapping.layout())?;
+        if mapping.detect.missing(&header).is_empty() && mapping.layout().delimiter.is_some() {
+            return Ok((mapping, header));
+        }
+    }
+    let mapping = detect(&file.name, &usual, own, presets::all())?;
+    let layout = mapping.layout();
+    let header = if layout == Layout::default() {
+        usual
+    } else {
+        file.header(&layout)?
+    };
+    Ok((mapping, header))
+}
+
+/// By source and id.
+type ByLine = HashMap<(Text, Text), usize>;
 
 #[cfg(test)]
 mod tests;

@@ -78,6 +78,43 @@ impl Amount {
         signed(negative, whole, fraction)
     }
 
+    /// Reads a number that some program wrote as a float, such as `11.986523456789012` or `1.5e-05`: rounded half to
+    /// even at 12 decimal places, without ever being a float here.
+    pub fn parse_rounded(text: &str) -> Result<Amount, AmountError> {
+        let text = text.trim();
+        let (number, exponent) = match text.split_once(['e', 'E']) {
+            Some((number, exponent)) => (number, exponent.parse::<i32>().map_err(|_| AmountError::NotANumber)?),
+            None => (text, 0),
+        };
+        let (negative, whole, fraction) = parts(number)?;
+        let digits = format!("{whole}{fraction}");
+        let digits = digits.trim_start_matches('0');
+        // Places of the last digit, counted behind the point.
+        let places = i64::try_from(fraction.len()).unwrap_or(i64::MAX) - i64::from(exponent);
+        let shift = i64::from(SCALE) - places;
+        if digits.is_empty() || digits.len() as i64 + shift < 0 {
+            return Ok(Amount::ZERO);
+        }
+        if digits.len() as i64 + shift > 30 {
+            return Err(AmountError::TooLarge);
+        }
+        let magnitude = if shift >= 0 {
+            integer(digits)? * 10_i128.pow(shift as u32)
+        } else {
+            // The digits that go, and one: enough to tell below, at and above a half.
+            let keep = (digits.len() as i64 + shift) as usize;
+            let (kept, gone) = digits.split_at(keep);
+            let half = match gone.as_bytes()[0].cmp(&b'5') {
+                std::cmp::Ordering::Less => 0,
+                std::cmp::Ordering::Greater => 2,
+                std::cmp::Ordering::Equal => 1 + i128::from(gone[1..].bytes().any(|digit| digit != b'0')),
+            };
+            let kept = integer(kept)?;
+            kept + i128::from(half == 2 || (half == 1 && kept % 2 == 1))
+        };
+        signed(negative, magnitude / ONE, magnitude % ONE)
+    }
+
     /// Reads an integer in minor units, of which 10^`exponent` make one major unit (cents: 2, yen: 0, fils: 3).
     pub fn parse_minor(text: &str, exponent: u32) -> Result<Amount, AmountError> {
         let (negative, digits, fraction) = parts(text)?;
@@ -333,6 +370,30 @@ mod tests {
     }
 
     #[test]
+    fn floats_of_others_are_rounded_once() {
+        for (text, expected) in [
+            ("11.986523456789012", "11.986523456789"),
+            ("1.5e-05", "0.000015"),
+            ("1E3", "1000"),
+            ("-0.0000000000005", "0"),
+            ("0.0000000000015", "0.000000000002"),
+            ("0.00000000000050001", "0.000000000001"),
+            ("2.5e-12", "0.000000000002"),
+            ("1e-40", "0"),
+            ("0.7", "0.7"),
+            ("0e9", "0"),
+        ] {
+            assert_eq!(
+                Amount::parse_rounded(text).map(|amount| amount.to_string()),
+                Ok(expected.to_owned()),
+                "{text}"
+            );
+        }
+        assert_eq!(Amount::parse_rounded("1e40"), Err(AmountError::TooLarge));
+        assert_eq!(Amount::parse_rounded("1e"), Err(AmountError::NotANumber));
+    }
+
+    #[test]
     fn rounding_is_half_to_even() {
         for (value, divisor, expected) in [
             (5, 2, 2),
@@ -362,6 +423,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_text_is_a_number_or_a_complaint(text in "[-+]?[0-9]{0,40}\\.?[0-9]{0,40}([eE]-?[0-9]{1,12})?") {
+            let _ = Amount::parse_rounded(&text);
+            let _ = Amount::parse_major(&text);
+        }
+
         #[test]
         fn the_exact_text_reads_back(scaled in -10_i128.pow(26)..10_i128.pow(26)) {
             prop_assert_eq!(Amount::parse_major(&Amount(scaled).to_string()), Ok(Amount(scaled)));

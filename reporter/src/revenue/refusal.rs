@@ -57,6 +57,9 @@ pub enum RevenueError {
     /// The file was read and something in it is not acceptable.
     #[error("{0}")]
     Refused(Refusals),
+    /// A mapping file that is not one.
+    #[error("{0}")]
+    Mapping(String),
     /// A key of `--revenue-join` that no source knows.
     #[error("--revenue-join {key}=...: unknown key, known are {known}")]
     UnknownJoin {
@@ -71,7 +74,7 @@ impl RevenueError {
     /// True if what the user passed is wrong (exit code 2), not what the file says (exit code 1).
     pub fn is_usage(&self) -> bool {
         match self {
-            RevenueError::UnknownJoin { .. } => true,
+            RevenueError::UnknownJoin { .. } | RevenueError::Mapping(_) => true,
             RevenueError::Read { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
             RevenueError::Refused(_) => false,
         }

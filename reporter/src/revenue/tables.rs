@@ -21,8 +21,8 @@ pub fn lines_batches(lines: &[RevenueLine], policy: &RevenuePolicy) -> Result<Ve
     lines.chunks(BATCH_ROWS).map(|lines| lines_batch(lines, policy)).collect()
 }
 
-fn lines_batch(lines: &[RevenueLine], policy: &RevenuePolicy) -> Result<RecordBatch, ArrowError> {
-    let texts = |of: &dyn Fn(&RevenueLine) -> Option<String>| -> ArrayRef {
+fn lines_batch<'a>(lines: &'a [RevenueLine], policy: &'a RevenuePolicy) -> Result<RecordBatch, ArrowError> {
+    let texts = |of: &dyn Fn(&'a RevenueLine) -> Option<&'a str>| -> ArrayRef {
         let mut builder = StringBuilder::new();
         lines.iter().for_each(|line| builder.append_option(of(line)));
         Arc::new(builder.finish())
@@ -39,20 +39,20 @@ fn lines_batch(lines: &[RevenueLine], policy: &RevenuePolicy) -> Result<RecordBa
     let mut amounts = money_builder();
     lines.iter().for_each(|line| amounts.append_value(line.amount.scaled()));
     let columns = vec![
-        texts(&|line| Some(line.source.to_owned())),
-        texts(&|line| Some(line.source_file.to_string())),
+        texts(&|line| Some(&*line.source)),
+        texts(&|line| Some(&*line.source_file)),
         Arc::new(rows.finish()),
-        texts(&|line| Some(line.line_id.clone())),
-        texts(&|line| policy.customers.customer(line, line.period.first_day()).map(str::to_owned)),
-        texts(&|line| line.source_customer_id.clone()),
-        texts(&|line| line.user_id.clone()),
-        texts(&|line| line.feature.clone()),
-        texts(&|line| line.plan.clone()),
-        texts(&|line| line.kind.clone()),
-        texts(&|line| line.status.clone()),
-        texts(&|line| line.description.clone()),
+        texts(&|line| Some(&*line.line_id)),
+        texts(&|line| policy.customers.customer(line, line.period.first_day())),
+        texts(&|line| line.source_customer_id.as_deref()),
+        texts(&|line| line.user_id.as_deref()),
+        texts(&|line| line.feature.as_deref()),
+        texts(&|line| line.plan.as_deref()),
+        texts(&|line| line.kind.as_deref()),
+        texts(&|line| line.status.as_deref()),
+        texts(&|line| line.description.as_deref()),
         Arc::new(amounts.finish()),
-        texts(&|line| Some(line.currency.to_string())),
+        texts(&|line| Some(line.currency.code())),
         moments(|line| Some(line.period.start)),
         moments(|line| Some(line.period.end)),
         moments(|line| line.booked_at),
@@ -102,7 +102,7 @@ impl DailyBatches {
             Some(line.currency.code()),
             Some(&self.report_currency),
             Some(&line.line_id),
-            Some(line.source),
+            Some(&line.source),
         ];
         self.texts
             .iter_mut()

@@ -36,6 +36,12 @@ pub enum TimeError {
     /// Looks like a date that the calendar does not have.
     #[error("is not a day of the calendar")]
     NoSuchDay,
+    /// Not what the mapping says.
+    #[error("is not a date as {pattern} writes it")]
+    Pattern {
+        /// The mapping's pattern.
+        pattern: String,
+    },
     /// Anything else.
     #[error("is not a date (YYYY-MM-DD) or a time (RFC 3339, such as 2026-01-31T00:00:00Z)")]
     Unreadable,
@@ -83,11 +89,20 @@ impl Moment {
         } else {
             date_time(text)?
         };
-        let year = Moment(micros).as_date_time().year();
-        if !(1990..=2200).contains(&year) {
-            return Err(TimeError::OutOfRange);
+        Moment(micros).checked()
+    }
+
+    /// The moment, if it is in the years that a revenue line can mean.
+    pub(super) fn checked(self) -> Result<Moment, TimeError> {
+        match (1990..=2200).contains(&self.as_date_time().year()) {
+            true => Ok(self),
+            false => Err(TimeError::OutOfRange),
         }
-        Ok(Moment(micros))
+    }
+
+    /// Date and clock in UTC.
+    pub(super) fn to_naive(self) -> NaiveDateTime {
+        self.as_date_time().naive_utc()
     }
 
     /// The UTC day that holds the moment.
@@ -215,6 +230,10 @@ fn date_time(text: &str) -> Result<i64, TimeError> {
     let date = text.get(..10).ok_or(TimeError::Unreadable)?;
     iso_date(date)?.ok_or(TimeError::Unreadable)?;
     if let Ok(zoned) = DateTime::parse_from_rfc3339(text) {
+        return Ok(zoned.timestamp_micros());
+    }
+    // `2026-01-31 22:00:00 -0500`, as Ruby writes it.
+    if let Ok(zoned) = DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z") {
         return Ok(zoned.timestamp_micros());
     }
     let text = text.strip_suffix(" UTC").unwrap_or(text);

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::refusal::Refusal;
+use super::super::refusal::Refusal;
 
 /// Columns of one file by normalised name.
 #[derive(Debug)]
@@ -54,6 +54,11 @@ impl Header {
         self.written.len()
     }
 
+    /// Names as the file writes them, in its order.
+    pub(crate) fn all(&self) -> &[String] {
+        &self.written
+    }
+
     /// Normalised names in the order of the file.
     pub(crate) fn names(&self) -> Vec<&str> {
         let mut names: Vec<(&usize, &str)> = self.at.iter().map(|(name, index)| (index, name.as_str())).collect();
@@ -68,7 +73,8 @@ impl Header {
     }
 }
 
-fn normalise(name: &str) -> String {
+/// The name as columns are compared: lower case, words joined by `_`, without a note of the time zone.
+pub(crate) fn normalise(name: &str) -> String {
     let lower = name.trim().to_lowercase();
     let bare = lower.strip_suffix("(utc)").unwrap_or(&lower).trim();
     let spelled: String = bare.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
