@@ -21,5 +21,7 @@ pub fn revenue_daily() -> SchemaRef {
         Field::new("report_amount", money(), true),
         Field::new("line_id", DataType::Utf8, false),
         Field::new("source", DataType::Utf8, false),
+        // In the report's currency: what the rate of this day makes of the amount beyond the rate of the day it was billed.
+        Field::new("fx_effect", money(), true),
     ])
 }

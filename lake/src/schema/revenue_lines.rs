@@ -30,5 +30,12 @@ pub fn revenue_lines() -> SchemaRef {
         Field::new("period_end", timestamp(), false),
         Field::new("booked_at", timestamp(), true),
         Field::new("settled_at", timestamp(), true),
+        text("subscription_id"),
+        // Invoice or order.
+        text("document_id"),
+        bigint("seats"),
+        // Service period that a refund takes back.
+        Field::new("original_period_start", timestamp(), true),
+        Field::new("original_period_end", timestamp(), true),
     ])
 }

@@ -14,6 +14,7 @@ use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE, revenue_by_key};
 use super::{percent_of_udf, replace_table};
 use crate::allocate::{CostShares, Dimension, KeyRevenue, UNATTRIBUTED};
 use crate::revenue::fx::Rates;
+use crate::revenue::recognise::DailyUsage;
 use crate::revenue::time::{Day, day_text, month_of, next_month};
 use crate::revenue::{Amount, Currency};
 
@@ -156,6 +157,23 @@ pub async fn customers_with_usage(session: &SessionContext) -> Result<HashSet<St
         customers.extend((0..column.len()).map(|row| column.value(row).to_owned()));
     }
     Ok(customers)
+}
+
+/// What each customer cost us on each day, in USD at the lake's scale.
+pub async fn daily_usage(session: &SessionContext) -> Result<DailyUsage, DataFusionError> {
+    let mut usage = DailyUsage::new();
+    let sql = "SELECT customer_id, date, sum(cost_usd) AS cost FROM calls WHERE cost_class IN ('model', 'other_cogs') \
+               AND cost_usd IS NOT NULL AND nullif(customer_id, '') IS NOT NULL GROUP BY 1, 2";
+    for batch in session.sql(sql).await?.collect().await? {
+        let customers = texts(&batch, 0)?;
+        let days = batch.column(1).as_primitive::<Date32Type>();
+        let costs = batch.column(2).as_primitive::<Decimal128Type>();
+        for row in 0..batch.num_rows() {
+            let of_customer = usage.entry(customers.value(row).to_owned()).or_default();
+            of_customer.insert(days.value(row), costs.value(row));
+        }
+    }
+    Ok(usage)
 }
 
 /// First and last day that has calls.

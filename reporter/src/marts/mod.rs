@@ -15,7 +15,9 @@ use datafusion::prelude::SessionContext;
 use marginlake_lake::schema::margin_mart;
 
 pub(crate) use inputs::counts;
-pub use inputs::{ReportCalls, Window, cost_shares, customers_with_usage, register_calls, register_revenue, usage_days};
+pub use inputs::{
+    ReportCalls, Window, cost_shares, customers_with_usage, daily_usage, register_calls, register_revenue, usage_days,
+};
 pub use percent_of::percent_of_udf;
 
 /// A mart: its table's name, its key columns and its SQL.

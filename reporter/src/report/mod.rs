@@ -32,9 +32,10 @@ use crate::output::{self, ReportModel, Sheet};
 use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
 use crate::revenue::daily::RevenuePolicy;
 use crate::revenue::fx::Rates;
+use crate::revenue::recognise::{DailyUsage, Schedules};
 use crate::revenue::tables::{DailyBatches, lines_batches};
 use crate::revenue::time::{Day, day_number};
-use crate::revenue::{Loaded, RevenueInputs, load};
+use crate::revenue::{Kind, Loaded, RevenueInputs, load};
 use crate::session::empty_session;
 use changed::{Earned, changed};
 use lake_tables::{Replaces, TableRows};
@@ -61,6 +62,7 @@ pub struct ReportInputs {
 /// Reads and checks every file of a run. Writes nothing.
 pub fn read_inputs(options: &ReportOptions) -> Result<ReportInputs, ReportError> {
     options.check()?;
+    options.revenue.policies.email_key()?;
     let mut loaded = load(&options.revenue)?;
     let rates = match &options.fx {
         Some(path) => {
@@ -154,10 +156,17 @@ struct Computed {
 async fn compute(session: &SessionContext, options: &ReportOptions, inputs: ReportInputs) -> Result<Computed, ReportError> {
     let ReportInputs { loaded, rates, map } = inputs;
     let with_usage = marts::customers_with_usage(session).await?;
+    let customers = CustomerLadder::new(map, with_usage, loaded.policies.email_key()?);
+    let usage = match loaded.lines.iter().any(|line| line.meaning() == Kind::Usage) {
+        true => marts::daily_usage(session).await?,
+        false => DailyUsage::new(),
+    };
     let policy = RevenuePolicy {
         rates,
-        customers: CustomerLadder::new(map, with_usage, None),
+        schedules: Schedules::new(&loaded.lines, &loaded.policies, &usage, &customers),
+        customers,
         report_currency: options.currency,
+        fx: loaded.policies.fx,
     };
     let (pools, daily) = earn(&loaded, &policy)?;
     let usage = marts::usage_days(session).await?;

@@ -3,7 +3,6 @@
 //! Each day gets net/days rounded half to even at scale 12, the last day the rest, so that the days of a line sum to
 //! the line to the last digit, whatever its length and sign.
 
-use super::line::RevenueLine;
 use super::money::Amount;
 use super::time::{Day, Period};
 
@@ -14,11 +13,6 @@ pub fn accrue(amount: Amount, period: Period) -> impl Iterator<Item = (Day, Amou
     let rest = amount - Amount::from_scaled(each.scaled() * i128::from(days - 1));
     let first = period.first_day();
     (0..days).map(move |index| (first + index as Day, if index == days - 1 { rest } else { each }))
-}
-
-/// The days of a line with what each earns.
-pub fn accrue_line(line: &RevenueLine) -> impl Iterator<Item = (Day, Amount)> {
-    accrue(line.amount, line.period)
 }
 
 #[cfg(test)]

@@ -2,13 +2,14 @@
 //!
 //! The figure of the day in the report's currency is where rounding ends; everything behind it only adds and splits.
 
-use super::accrue::accrue_line;
 use super::currency::Currency;
 use super::customer_map::CustomerLadder;
 use super::fx::Rates;
 use super::line::RevenueLine;
 use super::money::Amount;
-use super::time::Day;
+use super::policy::FxDay;
+use super::recognise::Schedules;
+use super::time::{Day, Moment};
 
 /// What decides how a line becomes days.
 #[derive(Debug, Clone)]
@@ -19,6 +20,10 @@ pub struct RevenuePolicy {
     pub customers: CustomerLadder,
     /// Currency of the report.
     pub report_currency: Currency,
+    /// When lines earn.
+    pub schedules: Schedules,
+    /// Which day's rate counts.
+    pub fx: FxDay,
 }
 
 /// A line on a day.
@@ -34,17 +39,32 @@ pub struct RevenueDay<'a> {
     pub amount: Amount,
     /// In the report's currency; `None` where no rate is known.
     pub report_amount: Option<Amount>,
+    /// What the rate of the day that earns makes of it beyond the rate of the day on which it was billed; `None` where
+    /// either is not known.
+    pub fx_effect: Option<Amount>,
 }
 
 impl RevenuePolicy {
     /// The days of a line, in order.
     pub fn days<'a>(&'a self, line: &'a RevenueLine) -> impl Iterator<Item = RevenueDay<'a>> {
-        accrue_line(line).map(move |(day, amount)| RevenueDay {
-            day,
-            line,
-            customer_id: self.customers.customer(line, day),
-            amount,
-            report_amount: self.rates.convert(amount, line.currency, self.report_currency, day),
+        let booked = line.booked_at.map_or(line.period.first_day(), Moment::day);
+        self.schedules.days(line).map(move |(day, amount)| {
+            let at = |day| self.rates.convert(amount, line.currency, self.report_currency, day);
+            let (earned, billed) = match line.currency == self.report_currency {
+                true => (Some(amount), Some(amount)),
+                false => (at(day), at(booked)),
+            };
+            RevenueDay {
+                day,
+                line,
+                customer_id: self.customers.customer(line, day),
+                amount,
+                report_amount: match self.fx {
+                    FxDay::AccrualDay => earned,
+                    FxDay::BookedDay => billed,
+                },
+                fx_effect: earned.zip(billed).map(|(earned, billed)| earned - billed),
+            }
         })
     }
 }

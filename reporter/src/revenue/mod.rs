@@ -17,6 +17,7 @@ mod mapping;
 pub mod money;
 pub mod policy;
 pub mod presets;
+pub mod recognise;
 pub mod refusal;
 mod table;
 pub mod tables;

@@ -4,7 +4,9 @@
 
 use serde::Deserialize;
 
+use super::email::EmailKey;
 use super::money::Amount;
+use super::refusal::RevenueError;
 
 /// All policies, with their defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -113,6 +115,19 @@ impl TryFrom<String> for Percent {
 }
 
 impl Policies {
+    /// How addresses name customers; `None` where e-mail is off. The key of the HMAC comes from the environment, so that
+    /// no file holds it.
+    pub fn email_key(&self) -> Result<Option<EmailKey>, RevenueError> {
+        match (self.match_email, std::env::var("MARGINLAKE_EMAIL_KEY")) {
+            (MatchEmail::Off, _) => Ok(None),
+            (MatchEmail::Plain, _) => Ok(Some(EmailKey::Plain)),
+            (MatchEmail::Hmac, Ok(key)) if !key.is_empty() => Ok(Some(EmailKey::Hmac(key.into_bytes()))),
+            (MatchEmail::Hmac, _) => Err(RevenueError::Mapping(
+                "revenue.match_email = \"hmac\" needs the key in the environment variable MARGINLAKE_EMAIL_KEY".to_owned(),
+            )),
+        }
+    }
+
     /// Name and value of each policy, for `run_manifest.policies`.
     pub fn named(&self) -> [(&'static str, String); 7] {
         let text = |value: &dyn std::fmt::Debug| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Date32Builder, Decimal128Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, Date32Builder, Decimal128Builder, Int64Array, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::error::ArrowError;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE, revenue_daily, revenue_lines};
@@ -57,6 +57,11 @@ fn lines_batch<'a>(lines: &'a [RevenueLine], policy: &'a RevenuePolicy) -> Resul
         moments(|line| Some(line.period.end)),
         moments(|line| line.booked_at),
         moments(|line| line.settled_at),
+        texts(&|line| line.subscription_id.as_deref()),
+        texts(&|line| line.document.as_deref()),
+        Arc::new(lines.iter().map(|line| line.seats).collect::<Int64Array>()),
+        moments(|line| line.original_period.map(|period| period.start)),
+        moments(|line| line.original_period.map(|period| period.end)),
     ];
     RecordBatch::try_new(revenue_lines(), columns)
 }
@@ -69,6 +74,7 @@ pub struct DailyBatches {
     texts: [StringBuilder; 9],
     amounts: Decimal128Builder,
     report_amounts: Decimal128Builder,
+    fx_effects: Decimal128Builder,
     rows: usize,
     full: Vec<RecordBatch>,
 }
@@ -82,6 +88,7 @@ impl DailyBatches {
             texts: Default::default(),
             amounts: money_builder(),
             report_amounts: money_builder(),
+            fx_effects: money_builder(),
             rows: 0,
             full: Vec::new(),
         }
@@ -92,6 +99,7 @@ impl DailyBatches {
         self.dates.append_value(row.day);
         self.amounts.append_value(row.amount.scaled());
         self.report_amounts.append_option(row.report_amount.map(Amount::scaled));
+        self.fx_effects.append_option(row.fx_effect.map(Amount::scaled));
         let line = row.line;
         let values: [Option<&str>; 9] = [
             row.customer_id,
@@ -137,6 +145,7 @@ impl DailyBatches {
             Arc::new(self.report_amounts.finish()),
             text(),
             text(),
+            Arc::new(self.fx_effects.finish()),
         ];
         self.full.push(RecordBatch::try_new(revenue_daily(), columns)?);
         Ok(())
