@@ -9,11 +9,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use clap::Args;
 use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
+use marginlake_reporter::allocate::RevenueKey;
+use marginlake_reporter::bills::BillFile;
 use marginlake_reporter::output::{TerminalStyle, terminal};
-use marginlake_reporter::report::{self, OutputFormat, ReportOptions};
+use marginlake_reporter::report::{self, OutputFormat, ReportOptions, ReportPolicy};
 use marginlake_reporter::revenue::{Amount, Currency, Policies, RevenueInputs};
 use marginlake_reporter::settle::Rules;
 use marginlake_reporter::settle::driver::SettleOptions;
+use serde::Deserialize;
 
 use crate::exit::{Crossed, Usage};
 use crate::{config, settle};
@@ -31,6 +34,15 @@ pub(crate) struct ReportArgs {
     /// Exchange rates in the shape of the ECB's history: Date, then a column a currency, per euro
     #[arg(long, value_name = "FILE")]
     fx: Option<PathBuf>,
+    /// Costs that are no calls: FOCUS files or amount,currency,period_start,period_end; ID=FILE for the [[bill]] of that id
+    #[arg(long, value_name = "[ID=]FILE", num_args = 1..)]
+    bill: Vec<BillFile>,
+    /// What became of conversations and tasks: conversation_id or task_id, outcome, at
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    outcomes: Vec<PathBuf>,
+    /// By what revenue is shared out where nobody says what it was for: cost, usage, equal, weights [default: cost]
+    #[arg(long, value_name = "BY")]
+    allocation: Option<RevenueKey>,
     /// First day, inclusive (YYYY-MM-DD) [default: the first day with calls or revenue]
     #[arg(long)]
     from: Option<NaiveDate>,
@@ -55,6 +67,30 @@ pub(crate) struct ReportArgs {
     /// Configuration file (TOML)
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
+}
+
+/// `[report]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ReportSection {
+    allocation: Option<RevenueKey>,
+    allocation_weights: Option<PathBuf>,
+    target_margin_pct: Option<String>,
+}
+
+impl ReportSection {
+    /// What the file decides, with the flag over it.
+    fn policy(&self, allocation: Option<RevenueKey>) -> anyhow::Result<ReportPolicy> {
+        let default = ReportPolicy::default();
+        let target = self.target_margin_pct.as_deref().map(percent).transpose();
+        Ok(ReportPolicy {
+            allocation: allocation.or(self.allocation).unwrap_or(default.allocation),
+            allocation_weights: self.allocation_weights.clone(),
+            target_margin_pct: target
+                .map_err(|error| Usage(format!("[report] target_margin_pct: {error}")))?
+                .unwrap_or(default.target_margin_pct),
+        })
+    }
 }
 
 /// The revenue files of a command.
@@ -116,6 +152,11 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         formats: args.format,
         currency: args.currency,
         as_of: args.as_of,
+        bills: file.bill.clone(),
+        bill_files: args.bill,
+        outcomes: args.outcomes,
+        outcome_labels: file.outcomes.clone(),
+        policy: file.report.policy(args.allocation)?,
     };
     let reported = crate::runtime()?
         .block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue, rules).await })?;

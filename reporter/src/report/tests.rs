@@ -531,7 +531,7 @@ async fn the_page_is_self_contained_and_escapes_what_comes_from_outside() {
     computed.model.by_feature[0].key = "<b>&co".to_owned();
     // To look at it: MARGINLAKE_TEST_PAGE=some/folder cargo test -p marginlake-reporter the_page
     let out = std::env::var_os("MARGINLAKE_TEST_PAGE").map_or_else(|| folder.path().join("out"), PathBuf::from);
-    crate::output::publish(&out, &OutputFormat::DEFAULT, &computed.model, &computed.sheets).unwrap();
+    crate::output::publish(&out, &OutputFormat::DEFAULT, &computed.model, &computed.figures.sheets).unwrap();
     fs::write(out.join("report.txt"), terminal(&computed.model, TerminalStyle::default())).unwrap();
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for absent in ["<script", "http://", "https://", "<b>&co", "<link", "<img", "NaN"] {
