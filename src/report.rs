@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use clap::Args;
 use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
@@ -49,6 +49,13 @@ pub(crate) struct ReportArgs {
     /// Last day, inclusive (YYYY-MM-DD) [default: the last day with calls or revenue]
     #[arg(long)]
     to: Option<NaiveDate>,
+    /// The nightly report: the days up to yesterday (UTC). A second run of the same night writes the same bytes; calls and
+    /// revenue that came late restate all of its days
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    yesterday: bool,
+    /// Days of the nightly report, the last of them yesterday
+    #[arg(long, value_name = "DAYS", default_value_t = 28, requires = "yesterday", value_parser = clap::value_parser!(u16).range(1..=3660))]
+    days: u16,
     /// Folder for the page and the files; its content is replaced by one rename
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -142,21 +149,22 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
     let file = config::load(args.config.as_deref())?;
     let (catalogue, rules) = (file.catalogue()?, file.rules()?);
+    let night = args.yesterday.then(|| Night::before(Utc::now(), args.days));
     let options = ReportOptions {
         revenue: args.revenue.inputs(None, &file.revenue)?,
         customer_map: args.customer_map,
         fx: args.fx,
-        from: args.from,
-        to: args.to,
+        from: args.from.or(night.map(|night| night.from)),
+        to: args.to.or(night.map(|night| night.to)),
         out: args.out,
         formats: args.format,
         currency: args.currency,
-        as_of: args.as_of,
         bills: file.bill.clone(),
         bill_files: args.bill,
         outcomes: args.outcomes,
         outcome_labels: file.outcomes.clone(),
         policy: file.report.policy(args.allocation)?,
+        as_of: args.as_of.or(night.map(|night| night.as_of)),
     };
     let reported = crate::runtime()?
         .block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue, rules).await })?;
@@ -171,6 +179,26 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         }
         (Some(floor), None) => Err(Crossed(format!("there is no revenue, so no gross margin of {floor} %")).into()),
         _ => Ok(()),
+    }
+}
+
+/// The days of a nightly report, and the time that it names as its own: the midnight that ended them, whenever it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Night {
+    from: NaiveDate,
+    to: NaiveDate,
+    as_of: DateTime<Utc>,
+}
+
+impl Night {
+    fn before(now: DateTime<Utc>, days: u16) -> Night {
+        let today = now.date_naive();
+        let back = |days: u16| today.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN);
+        Night {
+            from: back(days),
+            to: back(1),
+            as_of: today.and_time(NaiveTime::MIN).and_utc(),
+        }
     }
 }
 
@@ -221,5 +249,27 @@ fn style() -> TerminalStyle {
     TerminalStyle {
         width: columns.unwrap_or(TerminalStyle::default().width).max(60),
         color,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_night_is_the_same_whenever_it_runs() {
+        let night = |time: &str, days| Night::before(time.parse().expect("a time"), days);
+        let early = night("2026-03-01T00:00:01Z", 28);
+        assert_eq!(early, night("2026-03-01T23:59:59Z", 28));
+        assert_eq!(
+            (early.from.to_string(), early.to.to_string()),
+            ("2026-02-01".into(), "2026-02-28".into())
+        );
+        assert_eq!(early.as_of.to_rfc3339(), "2026-03-01T00:00:00+00:00");
+        let one = night("2026-01-01T02:30:00Z", 1);
+        assert_eq!(
+            (one.from.to_string(), one.to.to_string()),
+            ("2025-12-31".into(), "2025-12-31".into())
+        );
     }
 }

@@ -13,6 +13,7 @@ mod markdown;
 mod model;
 mod page;
 mod publish;
+mod summary;
 mod terminal;
 mod unit_cost;
 mod workbook;

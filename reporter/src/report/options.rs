@@ -128,7 +128,7 @@ pub enum OutputFormat {
     Csv,
     /// `report.json`, what the page says, and `<mart>.json`.
     Json,
-    /// `report.md`, for a chat or a pull request.
+    /// `report.md`, for a pull request or a wiki, and `summary.txt`, for a chat.
     Md,
     /// `report.xlsx`, a workbook with one sheet a mart.
     Xlsx,
