@@ -12,6 +12,7 @@ mod lake;
 mod logging;
 mod prices;
 mod report;
+mod report_lock;
 mod reprice;
 mod revenue;
 mod settle;

@@ -19,6 +19,7 @@ use marginlake_reporter::settle::driver::SettleOptions;
 use serde::Deserialize;
 
 use crate::exit::{Crossed, Usage};
+use crate::report_lock::ReportLock;
 use crate::{config, settle};
 
 #[derive(Debug, Args)]
@@ -226,6 +227,7 @@ pub(crate) async fn report(
         false => error.into(),
     };
     let inputs = report::read_inputs(options).map_err(wrong)?;
+    let _lock = ReportLock::take(lake)?;
     settle::settle(
         lake,
         SettleOptions {
