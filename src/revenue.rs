@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use marginlake_reporter::report::revenue_check;
+use marginlake_reporter::report::{revenue_check, revenue_matches};
 use marginlake_reporter::revenue::presets;
 
 use crate::exit::Usage;
@@ -33,6 +33,12 @@ struct CheckArgs {
     file: PathBuf,
     #[command(flatten)]
     revenue: RevenueArgs,
+    /// Lake whose customers are to be matched
+    #[arg(long, env = "MARGINLAKE_LAKE")]
+    lake: Option<String>,
+    /// Our customer for each customer of a billing system, as of `report`
+    #[arg(long, value_name = "FILE")]
+    customer_map: Option<PathBuf>,
     /// Configuration file (TOML): its section [revenue]
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
@@ -47,6 +53,11 @@ pub(crate) fn run(command: RevenueCommand) -> anyhow::Result<()> {
     let inputs = args.revenue.inputs(Some(args.file), &policies)?;
     let report = revenue_check(&inputs).map_err(|error| Usage(error.to_string()))?;
     write!(std::io::stdout(), "{report}")?;
+    if let Some(lake) = &args.lake {
+        let lake = crate::lake::open_for_reading(lake)?;
+        let matches = crate::runtime()?.block_on(revenue_matches(&lake, &inputs, args.customer_map.as_deref()))?;
+        write!(std::io::stdout(), "{matches}")?;
+    }
     Ok(())
 }
 

@@ -275,6 +275,26 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
     })
 }
 
+/// How well revenue files and the settled calls of `lake` meet; writes nothing.
+pub async fn revenue_matches(
+    lake: &Lake,
+    inputs: &RevenueInputs,
+    customer_map: Option<&std::path::Path>,
+) -> Result<crate::revenue::matching::Matches, ReportError> {
+    let email_key = inputs.policies.email_key()?;
+    let lines = load(inputs)?.lines;
+    let map = customer_map.map(CustomerMap::read).transpose()?.unwrap_or_default();
+    let session = empty_session();
+    if let Some(calls) = lake.table(Table::Calls.name()).await? {
+        session.register_table("calls", calls.provider().await?)?;
+        let customers = CustomerLadder::new(map, marts::customers_with_usage(&session).await?, email_key);
+        let usage = marts::daily_usage(&session).await?;
+        return Ok(crate::revenue::matching::Matches::new(&lines, &customers, &usage));
+    }
+    let nobody = CustomerLadder::new(map, std::collections::HashSet::new(), email_key);
+    Ok(crate::revenue::matching::Matches::new(&lines, &nobody, &DailyUsage::new()))
+}
+
 /// Reads revenue files and says what is in them; writes nothing.
 pub fn revenue_check(inputs: &RevenueInputs) -> Result<crate::revenue::LoadReport, ReportError> {
     Ok(load(inputs)?.report)

@@ -14,6 +14,7 @@ pub mod line;
 pub mod load;
 pub mod load_report;
 mod mapping;
+pub mod matching;
 pub mod money;
 pub mod policy;
 pub mod presets;
