@@ -6,7 +6,6 @@ use chrono::NaiveDate;
 use datafusion::error::DataFusionError;
 use marginlake_lake::LakeError;
 
-use crate::bills::BillError;
 use crate::revenue::RevenueError;
 
 /// Making a report failed.
@@ -27,17 +26,6 @@ pub enum ReportError {
     /// Rows could not be built.
     #[error("cannot build rows of the report")]
     Rows(#[from] arrow::error::ArrowError),
-    /// A `[[bill]]` that cannot be followed.
-    #[error(transparent)]
-    Bill(#[from] BillError),
-    /// A decision of the user that cannot be followed.
-    #[error("[report] {key}: {reason}")]
-    Policy {
-        /// The key of the configuration.
-        key: &'static str,
-        /// What is wrong and what to write.
-        reason: String,
-    },
     /// `--to` before `--from`.
     #[error("--to {to} is before --from {from}")]
     ReversedDays {
@@ -73,10 +61,7 @@ impl ReportError {
     pub fn is_usage(&self) -> bool {
         match self {
             ReportError::Revenue(error) => error.is_usage(),
-            ReportError::Bill(_)
-            | ReportError::Policy { .. }
-            | ReportError::ReversedDays { .. }
-            | ReportError::ForeignOut { .. } => true,
+            ReportError::ReversedDays { .. } | ReportError::ForeignOut { .. } => true,
             _ => false,
         }
     }

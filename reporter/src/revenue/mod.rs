@@ -20,7 +20,7 @@ pub mod policy;
 pub mod presets;
 pub mod recognise;
 pub mod refusal;
-pub(crate) mod table;
+mod table;
 pub mod tables;
 pub mod time;
 

@@ -182,7 +182,6 @@ impl RawCounts {
                 Slot::CacheWrite
             }
             "cache_write_tokens"
-            | "cache_write_input_tokens"
             | "cache_creation_tokens"
             | "cache_creation"
             | "cacheWriteTokens"
