@@ -6,17 +6,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use marginlake_collector::{Collector, Config, Limits};
+use marginlake_collector::{Collector, Config, Limits, Security, TlsFiles};
 use serde::Deserialize;
 
 use crate::config;
-use crate::exit::Usage;
+use crate::exit::{self, Usage};
 
 #[derive(Debug, Args)]
 pub(crate) struct CollectArgs {
     /// Directory or object-store URL of the lake
-    #[arg(long, env = "MARGINLAKE_LAKE")]
-    lake: String,
+    #[arg(long, env = "MARGINLAKE_LAKE", required_unless_present_any = ["check_config"])]
+    lake: Option<String>,
     /// Configuration file (TOML); every key is documented in examples/marginlake.toml
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
@@ -35,6 +35,21 @@ pub(crate) struct CollectArgs {
     /// How long rows wait for a commit to the lake, such as 500ms, 10s, 1m [default: 10s]
     #[arg(long, env = "MARGINLAKE_COMMIT_INTERVAL", value_parser = duration)]
     commit_interval: Option<Duration>,
+    /// Keys that requests need, each with its tenant; made with `marginlake keys new` [default: none are needed]
+    #[arg(long, env = "MARGINLAKE_KEYS_FILE")]
+    keys_file: Option<PathBuf>,
+    /// Certificate chain (PEM): both addresses then speak TLS only
+    #[arg(long, env = "MARGINLAKE_TLS_CERT")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate (PEM)
+    #[arg(long, env = "MARGINLAKE_TLS_KEY")]
+    tls_key: Option<PathBuf>,
+    /// Authorities (PEM) of the certificates that clients then must show
+    #[arg(long, env = "MARGINLAKE_TLS_CLIENT_CA")]
+    tls_client_ca: Option<PathBuf>,
+    /// Check configuration, keys and certificates, and end; exit code 2 where something is wrong
+    #[arg(long)]
+    check_config: bool,
 }
 
 /// `[collect]` of the configuration file: the same names as the flags.
@@ -46,6 +61,10 @@ pub(crate) struct CollectSection {
     grpc_addr: Option<String>,
     http_addr: Option<String>,
     commit_interval: Option<String>,
+    keys_file: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    tls_client_ca: Option<PathBuf>,
     max_body: Option<String>,
     max_inflated_body: Option<String>,
     max_in_flight: Option<String>,
@@ -54,7 +73,12 @@ pub(crate) struct CollectSection {
 
 pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_collector=info,marginlake_lake=info");
+    let check_only = args.check_config;
     let config = resolve(args)?;
+    if check_only {
+        writeln!(std::io::stdout(), "the configuration is good")?;
+        return Ok(());
+    }
     crate::runtime()?.block_on(async {
         // Before anything is started: whoever reads the ready line may signal at once.
         let stop = StopSignal::listen()?;
@@ -89,8 +113,18 @@ fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
         inflated_bytes: size("max_inflated_body", section.max_inflated_body, default.inflated_bytes as u64)? as usize,
         in_flight_bytes: size("max_in_flight", section.max_in_flight, default.in_flight_bytes as u64)? as usize,
     };
+    let security = Security {
+        keys_file: args.keys_file.or(section.keys_file),
+        tls: tls(
+            args.tls_cert.or(section.tls_cert),
+            args.tls_key.or(section.tls_key),
+            args.tls_client_ca.or(section.tls_client_ca),
+        )?,
+    };
+    security.check().map_err(|error| Usage(exit::chain(&error.into())))?;
     Ok(Config {
-        lake: args.lake,
+        lake: args.lake.unwrap_or_default(),
+        security,
         state_dir: args.state_dir.or(section.state_dir),
         collector_id: args.collector_id.or(section.collector_id).unwrap_or_else(|| "default".into()),
         grpc_address: listen("grpc_addr", args.grpc_addr, section.grpc_addr, 4317)?,
@@ -101,6 +135,19 @@ fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
         attribution: file.attribution,
         catalogue,
     })
+}
+
+/// A certificate and its key come together; authorities for clients only with them.
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>, client_ca: Option<PathBuf>) -> anyhow::Result<Option<TlsFiles>> {
+    match (cert, key, client_ca) {
+        (None, None, None) => Ok(None),
+        (Some(certificate), Some(private_key), client_authorities) => Ok(Some(TlsFiles {
+            certificate,
+            private_key,
+            client_authorities,
+        })),
+        _ => Err(Usage("TLS needs both tls_cert and tls_key; tls_client_ca goes with them".into()).into()),
+    }
 }
 
 /// SIGTERM and SIGINT.

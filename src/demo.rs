@@ -28,7 +28,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::Args;
-use marginlake_collector::{Collector, Config, Limits};
+use marginlake_collector::{Collector, Config, Limits, Security};
 use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
 use marginlake_reporter::report::{ReportOptions, read_inputs};
@@ -126,6 +126,7 @@ fn collector_config(lake: &Path) -> Config {
         collector_id: "demo".into(),
         grpc_address: free_port,
         http_address: free_port,
+        security: Security::default(),
         commit_interval: Duration::from_secs(10),
         limits: Limits::default(),
         log_limit_bytes: 1 << 30,

@@ -40,7 +40,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 /// All causes in one line; a cause that repeats the one before it is left out.
-fn chain(error: &anyhow::Error) -> String {
+pub(crate) fn chain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();

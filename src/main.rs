@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod exit;
 mod explain;
+mod keys;
 mod lake;
 mod logging;
 mod prices;
@@ -40,6 +41,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Receive OTLP and write priced spans to the lake
     Collect(collect::CollectArgs),
+    /// Make keys that let applications send to a collector
+    Keys(keys::KeysCommand),
     /// Turn received spans into billable calls, each counted once
     Settle(settle::SettleArgs),
     /// Join revenue, compute margins, and publish the report
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Collect(args) => collect::run(args),
+        Command::Keys(command) => keys::run(command),
         Command::Settle(args) => settle::run(args),
         Command::Report(args) => report::run(args),
         Command::Reprice(args) => reprice::run(args),

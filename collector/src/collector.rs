@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::decode::Decoder;
 use crate::pipeline::Pipeline;
-use crate::receive::{Receiver, Server};
+use crate::receive::{Credentials, Receiver, SecurityError, Server};
 use crate::telemetry::Counters;
 use crate::wal::{self, WalError, WriterOptions};
 
@@ -47,6 +47,9 @@ pub enum CollectorError {
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] WalError),
+    /// Keys or certificates cannot be used.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// The lake cannot be used.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -69,11 +72,13 @@ pub struct Collector {
     pipeline: JoinHandle<Result<(), WalError>>,
     receiver: Arc<Receiver>,
     log_thread: std::thread::JoinHandle<()>,
+    follow: JoinHandle<()>,
 }
 
 impl Collector {
     /// Recovers the log, binds the addresses and starts to receive.
     pub async fn start(config: Config) -> Result<Self, CollectorError> {
+        let credentials = Arc::new(Credentials::load(config.security.clone())?);
         let lake = Lake::open(&config.lake)?;
         let state = state_dir(&config, &lake)?;
         let recovered = wal::recover(&state)?;
@@ -97,6 +102,7 @@ impl Collector {
         let options = WriterOptions {
             segment_bytes: SEGMENT_BYTES,
             limit_bytes: config.log_limit_bytes,
+            hold: None,
         };
         let (log, durable, log_thread) = wal::start(recovered, options)?;
         log.release(committed).await;
@@ -116,6 +122,9 @@ impl Collector {
         let receiver = Arc::new(Receiver {
             log,
             limits: config.limits,
+            credentials: Arc::clone(&credentials),
+            checks: Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)),
+            keep_metrics: false,
             in_flight: Semaphore::new(config.limits.in_flight_bytes.min(Semaphore::MAX_PERMITS)),
             counters,
             lake_ready,
@@ -124,6 +133,7 @@ impl Collector {
         let http = bind(config.http_address).await?;
         let (stop_receiving, stop_pipeline) = (CancellationToken::new(), CancellationToken::new());
         let addresses = (grpc.address(), http.address());
+        let follow = tokio::spawn(credentials.follow());
         let serve = |server: Server| tokio::spawn(server.serve(Arc::clone(&receiver), stop_receiving.clone()));
         Ok(Self {
             grpc: addresses.0,
@@ -134,6 +144,7 @@ impl Collector {
             stop_pipeline,
             receiver,
             log_thread,
+            follow,
         })
     }
 
@@ -150,6 +161,7 @@ impl Collector {
     /// Stops receiving, lets running requests finish, commits what is in the log.
     pub async fn stop(self) -> Result<(), CollectorError> {
         self.stop_receiving.cancel();
+        self.follow.abort();
         for server in self.servers {
             server.await.map_err(|_| CollectorError::Stopped { part: "receiver" })?;
         }

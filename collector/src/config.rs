@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use marginlake_pricing::Catalogue;
 
-use crate::receive::Limits;
+use crate::receive::{Limits, Security};
 use crate::recognise::AttributionConfig;
 
 /// One collector.
@@ -22,6 +22,8 @@ pub struct Config {
     pub grpc_address: SocketAddr,
     /// Where OTLP/HTTP is served.
     pub http_address: SocketAddr,
+    /// Who may send.
+    pub security: Security,
     /// How long rows wait for a commit: shorter shows data sooner, longer makes fewer and larger files.
     pub commit_interval: Duration,
     /// Bounds on requests.

@@ -20,4 +20,4 @@ pub mod wire;
 
 pub use collector::{Collector, CollectorError};
 pub use config::Config;
-pub use receive::Limits;
+pub use receive::{Keys, KeysError, Limits, Security, SecurityError, TlsFiles, key_line, new_key};

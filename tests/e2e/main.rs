@@ -8,6 +8,7 @@ mod crash;
 mod documents;
 mod report;
 mod second_engine;
+mod secure;
 mod support;
 mod truth;
 mod vectors;

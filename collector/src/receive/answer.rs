@@ -27,6 +27,7 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     UnknownPath,
     WrongMethod,
+    Unauthenticated,
     Overloaded,
     Internal,
 }
@@ -36,13 +37,28 @@ pub(crate) enum Kind {
 pub(crate) struct Failure {
     pub(crate) kind: Kind,
     pub(crate) message: String,
+    /// When to try again, where trying again can help.
+    pub(crate) retry_after_seconds: Option<u16>,
 }
+
+/// Room among the requests in flight comes back quickly, room in the log when the lake does.
+const RETRY_SOON: u16 = 1;
+const RETRY_LATER: u16 = 10;
 
 impl Failure {
     pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
         Self {
             kind,
             message: message.into(),
+            retry_after_seconds: matches!(kind, Kind::Overloaded | Kind::Internal).then_some(RETRY_SOON),
+        }
+    }
+
+    /// As [`Failure::overloaded`], for what takes longer to end.
+    pub(crate) fn out_of_room(message: impl Into<String>) -> Self {
+        Self {
+            retry_after_seconds: Some(RETRY_LATER),
+            ..Self::overloaded(message)
         }
     }
 
@@ -61,6 +77,7 @@ impl Failure {
     pub(crate) fn http_status(&self) -> u16 {
         match self.kind {
             Kind::BadData => 400,
+            Kind::Unauthenticated => 401,
             Kind::UnknownPath => 404,
             Kind::WrongMethod => 405,
             Kind::TooLarge => 413,
@@ -75,6 +92,7 @@ impl Failure {
         match self.kind {
             Kind::BadData | Kind::TooLarge | Kind::UnsupportedMediaType => 3,
             Kind::UnknownPath | Kind::WrongMethod => 12,
+            Kind::Unauthenticated => 16,
             Kind::Overloaded | Kind::Internal => 14,
         }
     }
@@ -87,6 +105,40 @@ struct RpcStatus {
     code: i32,
     #[prost(string, tag = "2")]
     message: String,
+}
+
+/// `google.rpc.Status` with details, as gRPC carries it in `grpc-status-details-bin`.
+#[derive(Clone, PartialEq, Message)]
+struct RpcStatusDetails {
+    #[prost(int32, tag = "1")]
+    code: i32,
+    #[prost(string, tag = "2")]
+    message: String,
+    #[prost(message, repeated, tag = "3")]
+    details: Vec<Any>,
+}
+
+/// `google.protobuf.Any`.
+#[derive(Clone, PartialEq, Message)]
+struct Any {
+    #[prost(string, tag = "1")]
+    type_url: String,
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+/// `google.rpc.RetryInfo`.
+#[derive(Clone, PartialEq, Message)]
+struct RetryInfo {
+    #[prost(message, optional, tag = "1")]
+    retry_delay: Option<Delay>,
+}
+
+/// `google.protobuf.Duration`.
+#[derive(Clone, PartialEq, Message)]
+struct Delay {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
 }
 
 /// All `Export*PartialSuccess` messages share these two fields.
@@ -131,6 +183,20 @@ pub(crate) fn success(outcome: &Outcome, service: Service, encoding: Encoding) -
         }
         Encoding::Json => b"{}".to_vec(),
     }
+}
+
+/// The refusal with its `RetryInfo`, where it has one: how gRPC says when to try again.
+pub(crate) fn status_with_retry_info(failure: &Failure) -> Option<Vec<u8>> {
+    let seconds = i64::from(failure.retry_after_seconds?);
+    let retry = RetryInfo {
+        retry_delay: Some(Delay { seconds }),
+    };
+    let details = vec![Any {
+        type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
+        value: retry.encode_to_vec(),
+    }];
+    let (code, message) = (failure.grpc_code(), failure.message.clone());
+    Some(RpcStatusDetails { code, message, details }.encode_to_vec())
 }
 
 /// The body of a refusal.

@@ -2,25 +2,65 @@
 
 use std::borrow::Cow;
 use std::io::Read;
+use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::header::{CONTENT_LENGTH, HeaderMap};
+use tokio::sync::SemaphorePermit;
 
+use super::Receiver;
 use super::answer::{Failure, Kind};
 use crate::wal::Compression;
 
 /// The largest window that a zstd frame may ask for: 64 MiB, more than any level below "ultra" uses.
 const ZSTD_WINDOW_LOG: u32 = 26;
 
-/// Reads a body of at most `limit` bytes.
-pub(super) async fn read(body: axum::body::Body, limit: usize) -> Result<Bytes, Failure> {
-    match Limited::new(body, limit).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            Err(Failure::new(Kind::TooLarge, format!("the body is larger than {limit} bytes")))
-        }
-        Err(error) => Err(Failure::bad_data(format!("the body could not be read: {error}"))),
+/// How long a body may take: a client that trickles holds room that others need.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Reads a body of at most `limit` bytes. Room among the requests in flight is taken as the bytes come, whether or not
+/// the client said how many there are (gRPC clients do not), and is free again when the place is dropped.
+pub(super) async fn read(
+    receiver: &Receiver,
+    request: Request<axum::body::Body>,
+    limit: usize,
+) -> Result<(Bytes, SemaphorePermit<'_>), Failure> {
+    let too_large = || Failure::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
+    let declared = declared_length(request.headers()).unwrap_or(0);
+    if declared > limit as u64 {
+        return Err(too_large());
     }
+    let mut place = receiver.admit(declared as usize)?;
+    let mut body = request.into_body();
+    let all = async {
+        let mut parts: Vec<Bytes> = Vec::new();
+        let mut length = 0;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| Failure::bad_data(format!("the body could not be read: {error}")))?;
+            let Ok(data) = frame.into_data() else { continue };
+            length += data.len();
+            if length > limit {
+                return Err(too_large());
+            }
+            if length > place.num_permits() {
+                place.merge(receiver.admit(length - place.num_permits())?);
+            }
+            parts.push(data);
+        }
+        Ok(match parts.len() {
+            1 => parts.remove(0),
+            _ => Bytes::from(parts.concat()),
+        })
+    };
+    let timed_out = |_| Failure::overloaded(format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs()));
+    let body = tokio::time::timeout(BODY_TIMEOUT, all).await.map_err(timed_out)??;
+    Ok((body, place))
+}
+
+fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The body without its compression; fails before more than `limit` bytes are held.

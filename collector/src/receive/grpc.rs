@@ -4,6 +4,8 @@
 //! message; the status travels in trailers.
 
 use axum::body::Body;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::stream;
 use http_body::Frame;
@@ -45,6 +47,11 @@ pub(super) async fn serve(receiver: &Receiver, request: Request<Body>) -> Respon
             if let Ok(message) = HeaderValue::from_str(&percent_encoded(&failure.message)) {
                 headers.insert("grpc-message", message);
             }
+            if let Some(details) = answer::status_with_retry_info(&failure)
+                && let Ok(details) = HeaderValue::from_str(&STANDARD_NO_PAD.encode(details))
+            {
+                headers.insert("grpc-status-details-bin", details);
+            }
             response
         }
     }
@@ -66,17 +73,17 @@ async fn export(receiver: &Receiver, request: Request<Body>) -> Result<(Service,
         "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export" => Service::Metrics,
         path => return Err(Failure::new(Kind::UnknownPath, format!("{path:?} is not a method of OTLP"))),
     };
+    let tenant = receiver.authenticate(request.headers())?;
     let compression = http::compression(request.headers(), "grpc-encoding")?;
-    let declared = http::declared_length(request.headers());
-    let _place = receiver.admit(declared.map_or(64 << 10, |length| length as usize))?;
     let limit = receiver.limits.body_bytes + FRAME_HEADER_BYTES;
-    let framed = body::read(request.into_body(), limit).await?;
+    let (framed, _place) = body::read(receiver, request, limit).await?;
     let (compressed, body) = unframe(framed)?;
     let compression = if compressed { compression } else { Compression::Identity };
     let received = Received {
         service,
         encoding: Encoding::Protobuf,
         compression,
+        tenant,
         body,
     };
     Ok((service, receiver.accept(received).await?))

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response};
 
 use super::answer::{self, Failure, Kind, Outcome};
@@ -21,19 +21,15 @@ pub(super) async fn serve(receiver: &Receiver, request: Request<Body>) -> Respon
         Ok((service, outcome)) => respond(200, encoding, answer::success(&outcome, service, encoding)),
         Err(failure) => {
             let mut response = respond(failure.http_status(), encoding, answer::status(&failure, encoding));
-            match failure.kind {
-                Kind::Overloaded | Kind::Internal => {
-                    response
-                        .headers_mut()
-                        .insert(RETRY_AFTER, hyper::header::HeaderValue::from_static("1"));
-                }
-                Kind::WrongMethod => {
-                    response
-                        .headers_mut()
-                        .insert(ALLOW, hyper::header::HeaderValue::from_static("POST"));
-                }
-                _ => {}
+            let headers = response.headers_mut();
+            if let Some(seconds) = failure.retry_after_seconds {
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
             }
+            match failure.kind {
+                Kind::WrongMethod => headers.insert(ALLOW, HeaderValue::from_static("POST")),
+                Kind::Unauthenticated => headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+                _ => None,
+            };
             response
         }
     }
@@ -50,20 +46,16 @@ async fn export(receiver: &Receiver, service: Option<Service>, request: Request<
     if request.method() != Method::POST {
         return Err(Failure::new(Kind::WrongMethod, "OTLP is sent with POST"));
     }
+    let tenant = receiver.authenticate(request.headers())?;
     let encoding = encoding(request.headers())?;
     let compression = compression(request.headers(), CONTENT_ENCODING.as_str())?;
-    let declared = declared_length(request.headers());
-    if declared.is_some_and(|length| length > receiver.limits.body_bytes as u64) {
-        let limit = receiver.limits.body_bytes;
-        return Err(Failure::new(Kind::TooLarge, format!("the body is larger than {limit} bytes")));
-    }
-    let _place = receiver.admit(declared.map_or(64 << 10, |length| length as usize))?;
-    let body = body::read(request.into_body(), receiver.limits.body_bytes).await?;
+    let (body, _place) = body::read(receiver, request, receiver.limits.body_bytes).await?;
     let outcome = receiver
         .accept(Received {
             service,
             encoding,
             compression,
+            tenant,
             body,
         })
         .await?;
@@ -93,10 +85,6 @@ fn service(path: &str) -> Option<Service> {
     ]
     .into_iter()
     .find_map(|(end, service)| path.ends_with(end).then_some(service))
-}
-
-pub(super) fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(hyper::header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Failure> {

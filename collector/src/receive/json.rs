@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::answer::Failure;
 
-/// Reads a request; `group` is its only key (`resourceSpans`, `resourceLogs`).
+/// Reads a request; `group` is its only key (`resourceSpans`, `resourceLogs`, `resourceMetrics`).
 pub(super) fn read<T: DeserializeOwned>(body: &[u8], group: &str) -> Result<T, Failure> {
     let refuse = |error: &dyn std::fmt::Display| Failure::bad_data(format!("the body is not OTLP JSON: {error}"));
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
@@ -33,6 +33,7 @@ fn misses_its_group(body: &[u8], group: &str) -> bool {
     let others = [
         "resource_spans",
         "resource_logs",
+        "resource_metrics",
         "resourceSpans",
         "resourceLogs",
         "resourceMetrics",

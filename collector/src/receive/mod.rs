@@ -4,7 +4,9 @@
 //! the frame before anybody sees it and reads only the first gzip member) and OTLP/HTTP.
 
 mod answer;
+mod auth;
 mod body;
+mod credentials;
 mod grpc;
 mod http;
 mod inspect;
@@ -16,9 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hyper::header::HeaderMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+pub use auth::{Keys, KeysError, key_line, new_key};
 pub(crate) use body::inflate;
+pub(crate) use credentials::Credentials;
+pub use credentials::{Security, SecurityError, TlsFiles};
 pub(crate) use inspect::{as_protobuf, id_fault};
 pub(crate) use server::Server;
 
@@ -52,7 +58,12 @@ impl Default for Limits {
 pub(crate) struct Receiver {
     pub(crate) log: Appender,
     pub(crate) limits: Limits,
+    pub(crate) credentials: Arc<Credentials>,
     pub(crate) in_flight: Semaphore,
+    /// Bodies that are inflated and checked at a time: what they inflate to is bounded by this and the limit of one.
+    pub(crate) checks: Semaphore,
+    /// Whether anybody reads metrics from the log.
+    pub(crate) keep_metrics: bool,
     pub(crate) counters: Arc<Counters>,
     /// Whether commits to the lake get through.
     pub(crate) lake_ready: Arc<AtomicBool>,
@@ -72,13 +83,22 @@ pub(crate) struct Received {
     service: Service,
     encoding: Encoding,
     compression: Compression,
+    tenant: Option<String>,
     body: Bytes,
 }
 
 impl Receiver {
+    /// The tenant of the request's key; `None` where no keys are asked for.
+    fn authenticate(&self, headers: &HeaderMap) -> Result<Option<String>, Failure> {
+        match &self.credentials.current().keys {
+            Some(keys) => keys.authenticate(headers).map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// A place for `bytes` among the requests in flight; refused, not queued, when there is none.
     fn admit(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Failure> {
-        let permits = u32::try_from(bytes.max(1)).unwrap_or(u32::MAX);
+        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.in_flight.try_acquire_many(permits).map_err(|_| {
             self.counters.refused.fetch_add(1, Ordering::Relaxed);
             Failure::overloaded("too many bytes in flight")
@@ -90,6 +110,7 @@ impl Receiver {
         let signal = match received.service {
             Service::Traces => Signal::Traces,
             Service::Logs => Signal::Logs,
+            Service::Metrics if self.keep_metrics => Signal::Metrics,
             Service::Metrics => return Ok(Outcome::default()),
         };
         let limit = self.limits.inflated_bytes;
@@ -99,9 +120,11 @@ impl Receiver {
             let outcome = inspect::inspect(signal, received.encoding, &inflated)?;
             Ok((outcome, received))
         };
+        let turn = self.checks.acquire().await;
         let (outcome, received) = tokio::task::spawn_blocking(checked)
             .await
             .map_err(|error| Failure::internal(format!("the check stopped: {error}")))??;
+        drop(turn);
         self.counters.rejected.fetch_add(outcome.rejected, Ordering::Relaxed);
         if outcome.accepted > 0 {
             let entry = Entry {
@@ -109,14 +132,16 @@ impl Receiver {
                 signal,
                 encoding: received.encoding,
                 compression: received.compression,
-                tenant: None,
+                tenant: received.tenant,
                 body: received.body,
             };
             self.log.append(entry).await.map_err(|error| {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
-                Failure::overloaded(error.to_string())
+                Failure::out_of_room(error.to_string())
             })?;
-            self.counters.acknowledged.fetch_add(outcome.accepted, Ordering::Relaxed);
+            if signal != Signal::Metrics {
+                self.counters.acknowledged.fetch_add(outcome.accepted, Ordering::Relaxed);
+            }
         }
         Ok(outcome)
     }

@@ -3,15 +3,18 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::body::Body;
 use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::server::TlsStream;
+use tokio_rustls::{TlsAcceptor, rustls};
 use tokio_util::sync::CancellationToken;
 
 use super::{Receiver, grpc, http};
@@ -19,6 +22,9 @@ use super::{Receiver, grpc, http};
 /// HTTP/2 windows: with the protocol's 64 KiB, bodies of a few hundred KiB crawl.
 const STREAM_WINDOW: u32 = 4 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+/// Clients that connect and say nothing are cut.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A listener that is bound but not yet served.
 #[derive(Debug)]
@@ -41,6 +47,7 @@ impl Server {
     /// Serves until `stop`, then lets running requests finish.
     pub(crate) async fn serve(self, receiver: Arc<Receiver>, stop: CancellationToken) {
         let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         builder
             .http2()
             .initial_stream_window_size(STREAM_WINDOW)
@@ -55,7 +62,7 @@ impl Server {
                     Err(error) => {
                         // Out of file handles, most likely: waiting is all that helps.
                         tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection");
-                        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                        tokio::time::sleep(Duration::from_millis(100)).await;
                         continue;
                     }
                 },
@@ -64,20 +71,36 @@ impl Server {
             // Small answers should not wait for more to send.
             let _ = stream.set_nodelay(true);
             let receiver = Arc::clone(&receiver);
+            let tls = receiver.credentials.current().tls.clone();
             let service = service_fn(move |request: Request<hyper::body::Incoming>| {
                 let receiver = Arc::clone(&receiver);
                 async move { Ok::<_, std::convert::Infallible>(route(&receiver, request.map(Body::new)).await) }
             });
-            let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service).into_owned());
+            let (builder, watcher) = (builder.clone(), graceful.watcher());
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
+                let served = match tls {
+                    None => watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await,
+                    Some(tls) => match handshake(tls, stream).await {
+                        Ok(stream) => watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await,
+                        Err(error) => {
+                            tracing::debug!(error = &error as &dyn std::error::Error, "TLS handshake failed");
+                            return;
+                        }
+                    },
+                };
+                if let Err(error) = served {
                     tracing::debug!(error = error.to_string(), "connection ended with an error");
                 }
             });
         }
         // Clients keep connections open for hours: after a while the rest is cut. What was acknowledged is durable.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), graceful.shutdown()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), graceful.shutdown()).await;
     }
+}
+
+async fn handshake(tls: Arc<rustls::ServerConfig>, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    let accepted = tokio::time::timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(tls).accept(stream));
+    accepted.await.unwrap_or_else(|elapsed| Err(elapsed.into()))
 }
 
 async fn route(receiver: &Receiver, request: Request<Body>) -> Response<Body> {

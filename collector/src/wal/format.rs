@@ -14,6 +14,8 @@ pub(crate) enum Signal {
     Traces,
     /// `ExportLogsServiceRequest`.
     Logs,
+    /// `ExportMetricsServiceRequest`: logged only to be forwarded, never a row.
+    Metrics,
 }
 
 /// How a request body is written.
@@ -70,6 +72,7 @@ impl Entry {
         into.push(match self.signal {
             Signal::Traces => 1,
             Signal::Logs => 2,
+            Signal::Metrics => 3,
         });
         into.push(match self.encoding {
             Encoding::Protobuf => 1,
@@ -98,6 +101,7 @@ impl Entry {
         let signal = match fixed[16] {
             1 => Signal::Traces,
             2 => Signal::Logs,
+            3 => Signal::Metrics,
             _ => return None,
         };
         let encoding = match fixed[17] {

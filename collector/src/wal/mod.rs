@@ -11,7 +11,8 @@
 //! ```
 //! All integers are little endian. Sequences grow by one per record and never repeat within an epoch. The epoch is a
 //! random id made with each new log, so that a wiped disk never makes new data look old: the lake remembers
-//! `(collector id, epoch) -> last committed sequence`. A segment is deleted when all its records are committed.
+//! `(collector id, epoch) -> last committed sequence`. A segment is deleted when all its records are committed and, where a
+//! second reader is named, when that one is done with it or its bound is reached.
 //!
 //! The log knows file positions, checksums and syncs; it does not know what the bytes mean.
 
@@ -25,7 +26,7 @@ use std::path::PathBuf;
 pub(crate) use format::{Compression, Encoding, Entry, Signal};
 pub(crate) use reader::Reader;
 pub(crate) use recover::{Recovered, recover};
-pub(crate) use writer::{Appender, Durable, WriterOptions, start};
+pub(crate) use writer::{Appender, Durable, Hold, WriterOptions, start};
 
 /// Why the log did not take a record.
 #[derive(Debug, thiserror::Error)]

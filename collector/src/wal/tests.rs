@@ -22,6 +22,7 @@ fn entry(body: &str) -> Entry {
 const SMALL: WriterOptions = WriterOptions {
     segment_bytes: 200,
     limit_bytes: 1 << 20,
+    hold: None,
 };
 
 async fn write(state: &Path, bodies: &[&str], options: WriterOptions) -> (String, Vec<u64>) {
@@ -134,6 +135,7 @@ async fn a_full_log_refuses_and_takes_again_after_a_release() {
     let options = WriterOptions {
         segment_bytes: 100,
         limit_bytes: 400,
+        hold: None,
     };
     let (log, durable, thread) = start(recovered, options).expect("started");
     let body = "y".repeat(100);
@@ -150,6 +152,39 @@ async fn a_full_log_refuses_and_takes_again_after_a_release() {
     assert_eq!(log.append(entry(&body)).await.expect("taken again"), taken + 1);
     drop(log);
     thread.join().expect("ended");
+}
+
+#[tokio::test]
+async fn a_second_reader_keeps_committed_segments_within_its_bound_and_never_fills_the_log() {
+    let state = tempfile::tempdir().expect("folder");
+    let recovered = recover(state.path()).expect("recovered");
+    let options = WriterOptions {
+        segment_bytes: 100,
+        limit_bytes: 400,
+        hold: Some(Hold {
+            done: 0,
+            limit_bytes: 500,
+        }),
+    };
+    let (log, durable, thread) = start(recovered, options).expect("started");
+    let body = "z".repeat(100);
+    for sequence in 1..=20 {
+        assert_eq!(log.append(entry(&body)).await.expect("never full"), sequence);
+        log.release(sequence).await;
+    }
+    // An append waits behind the releases before it.
+    log.append(entry(&body)).await.expect("appended");
+    assert!(durable.borrow().held_bytes <= 500 && durable.borrow().held_bytes > 0);
+    let kept: Vec<u64> = read(state.path(), 1).into_iter().map(|(sequence, _)| sequence).collect();
+    assert_eq!(kept, [19, 20, 21], "the newest are kept, what the lake needs always");
+    log.release_hold(19).await;
+    log.append(entry(&body)).await.expect("appended");
+    assert_eq!(read(state.path(), 1).first().map(|(sequence, _)| *sequence), Some(20));
+    log.release(22).await;
+    log.release_hold(22).await;
+    drop(log);
+    thread.join().expect("ended");
+    assert_eq!(read(state.path(), 1), [], "both are done with it");
 }
 
 #[tokio::test]

@@ -19,6 +19,18 @@ pub(crate) struct WriterOptions {
     pub(crate) segment_bytes: u64,
     /// The log takes no more records beyond this.
     pub(crate) limit_bytes: u64,
+    /// A second reader, if there is one.
+    pub(crate) hold: Option<Hold>,
+}
+
+/// Keeps what the lake already has for a second reader with a cursor of its own, within a bound: it never makes the log
+/// look full, and what does not fit is forgotten, oldest first.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hold {
+    /// The last sequence that the second reader is done with.
+    pub(crate) done: u64,
+    /// Bytes that are kept for it beyond what the lake needs.
+    pub(crate) limit_bytes: u64,
 }
 
 /// How far the log is known to be on the disk.
@@ -26,13 +38,16 @@ pub(crate) struct WriterOptions {
 pub(crate) struct Durable {
     /// The last synced sequence; 0 before the first.
     pub(crate) sequence: u64,
-    /// Bytes in the log.
+    /// Bytes in the log that the lake does not have yet.
     pub(crate) bytes: u64,
+    /// Bytes kept for the second reader only.
+    pub(crate) held_bytes: u64,
 }
 
 enum Command {
     Append(Entry, oneshot::Sender<Result<u64, WalError>>),
     Release(u64),
+    ReleaseHold(u64),
 }
 
 /// Hands requests to the log. Cheap to clone.
@@ -57,6 +72,11 @@ impl Appender {
         // A closed log has nothing to release.
         let _ = self.commands.send(Command::Release(sequence)).await;
     }
+
+    /// The second reader is done with everything up to `sequence`.
+    pub(crate) async fn release_hold(&self, sequence: u64) {
+        let _ = self.commands.send(Command::ReleaseHold(sequence)).await;
+    }
 }
 
 /// Starts the writer's thread on a recovered log. It ends when all [`Appender`]s are gone.
@@ -68,6 +88,7 @@ pub(crate) fn start(
     let durable = Durable {
         sequence: recovered.next_sequence - 1,
         bytes: recovered.bytes,
+        held_bytes: 0,
     };
     let (publish, watched) = watch::channel(durable);
     let folder = recovered.folder.clone();
@@ -77,6 +98,7 @@ pub(crate) fn start(
         next_sequence: recovered.next_sequence,
         open: None,
         closed: VecDeque::new(),
+        held: VecDeque::new(),
         options,
         publish,
         _lock: recovered.lock,
@@ -108,7 +130,10 @@ struct Writer {
     epoch: [u8; 16],
     next_sequence: u64,
     open: Option<(Segment, File)>,
+    /// Not yet in the lake.
     closed: VecDeque<Segment>,
+    /// In the lake, kept for the second reader; all older than `closed`.
+    held: VecDeque<Segment>,
     options: WriterOptions,
     publish: watch::Sender<Durable>,
     _lock: File,
@@ -134,6 +159,13 @@ impl Writer {
         match command {
             Command::Append(entry, answer) => waiting.push((entry, answer)),
             Command::Release(sequence) => self.release(sequence),
+            Command::ReleaseHold(sequence) => {
+                if let Some(hold) = &mut self.options.hold {
+                    hold.done = hold.done.max(sequence);
+                }
+                self.forget();
+                self.publish();
+            }
         }
     }
 
@@ -246,13 +278,33 @@ impl Writer {
             self.closed.push_back(segment);
         }
         while let Some(segment) = self.closed.front() {
-            let end = self
-                .closed
-                .get(1)
-                .map(|next| next.first)
-                .or_else(|| self.open.as_ref().map(|(open, _)| open.first))
-                .unwrap_or(self.next_sequence);
-            if end > sequence + 1 {
+            if self.end_of(segment) > sequence + 1 {
+                break;
+            }
+            self.held.extend(self.closed.pop_front());
+        }
+        self.forget();
+        self.publish();
+    }
+
+    /// The sequence after a segment's last: where the one after it starts.
+    fn end_of(&self, segment: &Segment) -> u64 {
+        let open = self.open.as_ref().map(|(open, _)| open);
+        let mut later = self.held.iter().chain(&self.closed).chain(open);
+        later
+            .find(|other| other.first > segment.first)
+            .map_or(self.next_sequence, |other| other.first)
+    }
+
+    /// Removes what nobody reads any more, and what is beyond the second reader's bound.
+    fn forget(&mut self) {
+        let mut held = self.held_bytes();
+        while let Some(segment) = self.held.front() {
+            let wanted = self
+                .options
+                .hold
+                .is_some_and(|hold| hold.done + 1 < self.end_of(segment) && held <= hold.limit_bytes);
+            if wanted {
                 break;
             }
             if let Err(error) = std::fs::remove_file(&segment.path) {
@@ -262,15 +314,20 @@ impl Writer {
                 );
                 break;
             }
-            self.closed.pop_front();
+            held -= segment.bytes;
+            self.held.pop_front();
         }
-        self.publish();
+    }
+
+    fn held_bytes(&self) -> u64 {
+        self.held.iter().map(|segment| segment.bytes).sum()
     }
 
     fn publish(&self) {
         let durable = Durable {
             sequence: self.next_sequence - 1,
             bytes: self.bytes(),
+            held_bytes: self.held_bytes(),
         };
         self.publish.send_replace(durable);
     }
