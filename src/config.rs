@@ -10,6 +10,8 @@ use serde::Deserialize;
 use crate::exit::Usage;
 use marginlake_pricing::document::MultiplierEntry;
 use marginlake_pricing::overrides::{ContractEntry, Deployment, PriceOverride};
+use marginlake_reporter::bills::BillConfig;
+use marginlake_reporter::outcomes::OutcomeLabels;
 use marginlake_reporter::revenue::Policies;
 use marginlake_reporter::settle::rules::{ClassRule, CostRule, Rules, RulesConfig};
 
@@ -35,6 +37,12 @@ pub(crate) struct FileConfig {
     cost_class: Vec<ClassRule>,
     /// `[[cost_rule]]`
     cost_rule: Vec<CostRule>,
+    /// `[[bill]]`
+    pub(crate) bill: Vec<BillConfig>,
+    /// `[outcomes]`
+    pub(crate) outcomes: OutcomeLabels,
+    /// `[report]`
+    pub(crate) report: crate::report::ReportSection,
 }
 
 impl FileConfig {
@@ -112,6 +120,7 @@ mod tests {
         };
         assert_eq!((config.cost_class.len(), config.cost_rule.len()), (1, 2));
         Rules::new(&config, None).expect("the sample's rules");
+        assert_eq!(file.bill.len(), 2);
     }
 
     #[test]

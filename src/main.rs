@@ -13,6 +13,7 @@ mod lake;
 mod logging;
 mod prices;
 mod report;
+mod report_lock;
 mod reprice;
 mod revenue;
 mod settle;
@@ -21,11 +22,6 @@ mod sql;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-
-/// Bodies and rows are allocated on one thread and freed on another, which the system's allocator is slow at and keeps
-/// memory for (docs/performance.md).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Does this AI feature make money? OTLP in, exact LLM costs in a Delta lake, revenue joined, margins out.
 #[derive(Debug, Parser)]

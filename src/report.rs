@@ -5,17 +5,21 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use clap::Args;
 use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
+use marginlake_reporter::allocate::RevenueKey;
+use marginlake_reporter::bills::BillFile;
 use marginlake_reporter::output::{TerminalStyle, terminal};
-use marginlake_reporter::report::{self, OutputFormat, ReportOptions};
+use marginlake_reporter::report::{self, OutputFormat, ReportOptions, ReportPolicy};
 use marginlake_reporter::revenue::{Amount, Currency, Policies, RevenueInputs};
 use marginlake_reporter::settle::Rules;
 use marginlake_reporter::settle::driver::SettleOptions;
+use serde::Deserialize;
 
 use crate::exit::{Crossed, Usage};
+use crate::report_lock::ReportLock;
 use crate::{config, settle};
 
 #[derive(Debug, Args)]
@@ -31,12 +35,28 @@ pub(crate) struct ReportArgs {
     /// Exchange rates in the shape of the ECB's history: Date, then a column a currency, per euro
     #[arg(long, value_name = "FILE")]
     fx: Option<PathBuf>,
+    /// Costs that are no calls: FOCUS files or amount,currency,period_start,period_end; ID=FILE for the [[bill]] of that id
+    #[arg(long, value_name = "[ID=]FILE", num_args = 1..)]
+    bill: Vec<BillFile>,
+    /// What became of conversations and tasks: conversation_id or task_id, outcome, at
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    outcomes: Vec<PathBuf>,
+    /// By what revenue is shared out where nobody says what it was for: cost, usage, equal, weights [default: cost]
+    #[arg(long, value_name = "BY")]
+    allocation: Option<RevenueKey>,
     /// First day, inclusive (YYYY-MM-DD) [default: the first day with calls or revenue]
     #[arg(long)]
     from: Option<NaiveDate>,
     /// Last day, inclusive (YYYY-MM-DD) [default: the last day with calls or revenue]
     #[arg(long)]
     to: Option<NaiveDate>,
+    /// The nightly report: the days up to yesterday (UTC). A second run of the same night writes the same bytes; calls and
+    /// revenue that came late restate all of its days
+    #[arg(long, conflicts_with_all = ["from", "to"])]
+    yesterday: bool,
+    /// Days of the nightly report, the last of them yesterday
+    #[arg(long, value_name = "DAYS", default_value_t = 28, requires = "yesterday", value_parser = clap::value_parser!(u16).range(1..=3660))]
+    days: u16,
     /// Folder for the page and the files; its content is replaced by one rename
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -55,6 +75,30 @@ pub(crate) struct ReportArgs {
     /// Configuration file (TOML)
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
+}
+
+/// `[report]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ReportSection {
+    allocation: Option<RevenueKey>,
+    allocation_weights: Option<PathBuf>,
+    target_margin_pct: Option<String>,
+}
+
+impl ReportSection {
+    /// What the file decides, with the flag over it.
+    fn policy(&self, allocation: Option<RevenueKey>) -> anyhow::Result<ReportPolicy> {
+        let default = ReportPolicy::default();
+        let target = self.target_margin_pct.as_deref().map(percent).transpose();
+        Ok(ReportPolicy {
+            allocation: allocation.or(self.allocation).unwrap_or(default.allocation),
+            allocation_weights: self.allocation_weights.clone(),
+            target_margin_pct: target
+                .map_err(|error| Usage(format!("[report] target_margin_pct: {error}")))?
+                .unwrap_or(default.target_margin_pct),
+        })
+    }
 }
 
 /// The revenue files of a command.
@@ -106,16 +150,22 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
     let file = config::load(args.config.as_deref())?;
     let (catalogue, rules) = (file.catalogue()?, file.rules()?);
+    let night = args.yesterday.then(|| Night::before(Utc::now(), args.days));
     let options = ReportOptions {
         revenue: args.revenue.inputs(None, &file.revenue)?,
         customer_map: args.customer_map,
         fx: args.fx,
-        from: args.from,
-        to: args.to,
+        from: args.from.or(night.map(|night| night.from)),
+        to: args.to.or(night.map(|night| night.to)),
         out: args.out,
         formats: args.format,
         currency: args.currency,
-        as_of: args.as_of,
+        bills: file.bill.clone(),
+        bill_files: args.bill,
+        outcomes: args.outcomes,
+        outcome_labels: file.outcomes.clone(),
+        policy: file.report.policy(args.allocation)?,
+        as_of: args.as_of.or(night.map(|night| night.as_of)),
     };
     let reported = crate::runtime()?
         .block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue, rules).await })?;
@@ -130,6 +180,26 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         }
         (Some(floor), None) => Err(Crossed(format!("there is no revenue, so no gross margin of {floor} %")).into()),
         _ => Ok(()),
+    }
+}
+
+/// The days of a nightly report, and the time that it names as its own: the midnight that ended them, whenever it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Night {
+    from: NaiveDate,
+    to: NaiveDate,
+    as_of: DateTime<Utc>,
+}
+
+impl Night {
+    fn before(now: DateTime<Utc>, days: u16) -> Night {
+        let today = now.date_naive();
+        let back = |days: u16| today.checked_sub_days(Days::new(days.into())).unwrap_or(NaiveDate::MIN);
+        Night {
+            from: back(days),
+            to: back(1),
+            as_of: today.and_time(NaiveTime::MIN).and_utc(),
+        }
     }
 }
 
@@ -157,6 +227,7 @@ pub(crate) async fn report(
         false => error.into(),
     };
     let inputs = report::read_inputs(options).map_err(wrong)?;
+    let _lock = ReportLock::take(lake)?;
     settle::settle(
         lake,
         SettleOptions {
@@ -180,5 +251,27 @@ fn style() -> TerminalStyle {
     TerminalStyle {
         width: columns.unwrap_or(TerminalStyle::default().width).max(60),
         color,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_night_is_the_same_whenever_it_runs() {
+        let night = |time: &str, days| Night::before(time.parse().expect("a time"), days);
+        let early = night("2026-03-01T00:00:01Z", 28);
+        assert_eq!(early, night("2026-03-01T23:59:59Z", 28));
+        assert_eq!(
+            (early.from.to_string(), early.to.to_string()),
+            ("2026-02-01".into(), "2026-02-28".into())
+        );
+        assert_eq!(early.as_of.to_rfc3339(), "2026-03-01T00:00:00+00:00");
+        let one = night("2026-01-01T02:30:00Z", 1);
+        assert_eq!(
+            (one.from.to_string(), one.to.to_string()),
+            ("2025-12-31".into(), "2025-12-31".into())
+        );
     }
 }

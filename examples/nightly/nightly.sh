@@ -18,10 +18,11 @@ out=${MARGINLAKE_REPORT_DIR:-/var/lib/marginlake/report}
 # The report settles first. Settling alone is cheap and can run every few minutes, for fresh `calls` in SQL:
 #   marginlake settle --lake "$lake"
 #
-# --as-of is the only clock: it is what the page names as its time, so that a second run today writes the same bytes.
+# --yesterday: the 28 days that end yesterday (UTC; --days for more), named as of midnight, so that a second run today writes
+# the same bytes. What came late for any of these days restates it.
 # --out is swapped by one rename: whoever reads the page sees yesterday's or today's, never half of each.
 exec marginlake report \
     --lake "$lake" \
     --revenue "$revenue/revenue.csv" \
-    --out "$out" \
-    --as-of "$(date -u +%Y-%m-%dT00:00:00Z)"
+    --yesterday \
+    --out "$out"

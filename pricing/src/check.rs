@@ -241,8 +241,8 @@ impl Checker<'_> {
         for (number, price) in conditional() {
             let hides = |(_, earlier): &(usize, &PriceEntry)| {
                 let times = interval(earlier).zip(interval(price));
-                let overlap = times.is_some_and(|(earlier, later)| earlier.0 < later.1 && later.0 < earlier.1);
-                overlap
+                let covered = times.is_some_and(|(earlier, later)| earlier.0 <= later.0 && later.1 <= earlier.1);
+                covered
                     && earlier.when == price.when
                     && earlier.windows == price.windows
                     && earlier.rates.keys().any(|key| price.rates.contains_key(key))

@@ -22,6 +22,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::float_arithmetic, clippy::disallowed_types)]
 
+pub mod account;
 mod amount;
 pub mod browse;
 mod cache;

@@ -1,9 +1,11 @@
 //! Settles spans into billable calls, joins them with revenue and other costs, and computes margins.
 
 pub mod allocate;
+pub mod bills;
 pub mod close;
 pub mod insight;
 pub mod marts;
+pub mod outcomes;
 pub mod output;
 pub mod prices_sql;
 pub mod report;
@@ -12,4 +14,3 @@ pub mod revenue;
 pub mod session;
 pub mod settle;
 pub mod shell;
-mod spans_view;

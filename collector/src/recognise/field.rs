@@ -43,6 +43,7 @@ fields! {
     OpenlitAgent,
     SpringKind,
     HaystackComponent,
+    HaystackType,
     // Whom it was for.
     Customer, User, Conversation, Feature, Task, Agent, PromptName, PromptVersion, Environment, Metadata,
 }
@@ -96,12 +97,13 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     (Field::VllmLatency, &["gen_ai.latency.e2e", "gen_ai.latency.time_in_queue"]),
     (Field::OpenlitAgent, &["openlit.agent.version_hash"]),
     (Field::SpringKind, &["spring.ai.kind"]),
+    (Field::HaystackType, &["haystack.component.type"]),
     (
         Field::HaystackComponent,
         &[
             "haystack.component.name",
-            "haystack.component.type",
             "haystack.pipeline.input_data",
+            "haystack.agent.max_steps",
         ],
     ),
     (
@@ -241,6 +243,8 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "gen_ai.usage.cache_read_input_tokens",
             "gen_ai.usage.input_tokens.cached",
             "gen_ai.usage.details.cache_read_tokens",
+            "gen_ai.usage.details.cache_read_input_tokens",
+            "gen_ai.usage.details.cached_tokens",
             "gen_ai.usage.details.cached_content_tokens",
             "gen_ai.usage.prompt_tokens_details.cached_tokens",
             "gen_ai.usage.cached_tokens",
@@ -371,14 +375,26 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     (Field::RawUsage, &["gen_ai.usage.raw", "metadata.usage_object"]),
     (
         Field::UsageDetails,
-        &["langfuse.observation.usage_details", "mlflow.chat.tokenUsage"],
+        &[
+            "langfuse.observation.usage_details",
+            "mlflow.chat.tokenUsage",
+            "langsmith.metadata.usage_metadata",
+        ],
     ),
     (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
     (Field::InputDetails, &["gen_ai.usage.input_token_details"]),
     (Field::OutputDetails, &["gen_ai.usage.output_token_details"]),
     (
         Field::OutputPayload,
-        &["output.value", "mlflow.spanOutputs", "genkit:output", "response_data"],
+        &[
+            "output.value",
+            "mlflow.spanOutputs",
+            "genkit:output",
+            "response_data",
+            "haystack.component.output",
+            "haystack.agent.output",
+            "gen_ai.completion",
+        ],
     ),
     (
         Field::CostCharge,
@@ -417,6 +433,7 @@ pub(crate) const BARE_SPELLINGS: &[(Field, &[&str])] = &[
     (Field::Sequence, &["event.sequence", "event.timestamp"]),
     (Field::Success, &["success"]),
     (Field::FinishReasons, &["stop_reason"]),
+    (Field::UsageDetails, &["usage"]),
 ];
 
 /// Attributes that hold what people and models said. They are never kept, whatever the configuration names.
@@ -460,6 +477,12 @@ pub(crate) fn is_content(key: &str) -> bool {
         "pydantic_ai.all_messages",
         "request_data",
         "response_data",
+        "haystack.component.input",
+        "haystack.component.output",
+        "haystack.agent.input",
+        "haystack.agent.output",
+        "haystack.pipeline.input_data",
+        "haystack.pipeline.output_data",
     ];
     matches!(
         key,

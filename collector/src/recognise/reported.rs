@@ -117,11 +117,11 @@ pub(crate) fn read<'a>(
 ) -> Reported {
     let mut reported = attributes(gathered, profile, usage_raw, flags);
     if let Some((text, key)) = gathered.text_with_key(Field::UsageDetails) {
-        // MLflow rewrites a provider's counts to its own meaning; Langfuse keeps them.
-        let origin = if key.starts_with("mlflow") {
-            Origin::Emitter
-        } else {
+        // Langfuse keeps a provider's counts as they are; the others rewrite them to their own meaning.
+        let origin = if key.starts_with("langfuse") {
             Origin::Provider
+        } else {
+            Origin::Emitter
         };
         let mut counts = RawCounts::default();
         note(scan(text, |path, scalar| counts.take(path, scalar, origin)), flags);
@@ -328,8 +328,7 @@ fn support<'a>(
     }
     let cached = counts.cache_read.unwrap_or(0).saturating_add(counts.cache_write.unwrap_or(0));
     let input_is_raw = reported.input.is_none() || counts.input.is_none() || reported.input == counts.input;
-    let input_is_sum =
-        counts.shape == Shape::Anthropic && counts.input.and_then(|input| input.checked_add(cached)) == reported.input;
+    let input_is_sum = counts.shape == Shape::Anthropic && with_cached(counts) == reported.input;
     let thoughts = counts.reasoning.filter(|_| counts.shape == Shape::Gemini).unwrap_or(0);
     let output_agrees = reported.output.is_none()
         || counts.output.is_none()
@@ -358,11 +357,27 @@ fn support_parts<'a>(reported: &mut Reported, counts: &RawCounts, key: &'a str, 
         return;
     }
     keep_raw(counts, key, usage_raw);
-    let agrees = counts.input.is_some() && counts.input == reported.input && reported.uncached.is_none();
+    let open = counts.input.is_some() && reported.uncached.is_none();
+    let shape = if counts.input == reported.input {
+        Some(counts.shape)
+    } else if counts.shape == Shape::Anthropic && with_cached(counts) == reported.input {
+        // The emitter has already added the cached tokens.
+        Some(Shape::OpenAi)
+    } else {
+        None
+    };
     fill(reported, counts);
-    if agrees {
-        prove(reported, counts.shape);
+    if let (true, Some(shape)) = (open, shape) {
+        prove(reported, shape);
     }
+}
+
+/// The input of a provider that counts cached tokens beside it, with them.
+fn with_cached(counts: &RawCounts) -> Option<i64> {
+    counts
+        .input?
+        .checked_add(counts.cache_read.unwrap_or(0))?
+        .checked_add(counts.cache_write.unwrap_or(0))
 }
 
 fn keep_raw<'a>(counts: &RawCounts, key: &'a str, usage_raw: &mut Vec<UsageAttribute<'a>>) {

@@ -122,6 +122,7 @@ const RULES: &[(Field, Rule)] = &[
     (Field::MlflowType, mlflow),
     (Field::SpanType, claude_code),
     (Field::GenkitSubtype, genkit),
+    (Field::HaystackType, haystack),
 ];
 
 fn langfuse(kind: &str) -> Option<Role> {
@@ -283,5 +284,20 @@ fn genkit(subtype: &str) -> Option<Role> {
         "prompt" | "executable-prompt" => Role::Prompt,
         "flow" | "util" => Role::Workflow,
         _ => return None,
+    })
+}
+
+/// The class of a Haystack component: `OpenAIChatGenerator`, `CohereTextEmbedder`.
+fn haystack(class: &str) -> Option<Role> {
+    Some(match class {
+        // Runs on the machine itself.
+        local if local.contains("Local") || local.contains("SentenceTransformers") => Role::Chain,
+        class if class.ends_with("Generator") => Role::Llm,
+        class if class.ends_with("Embedder") => Role::Embedding,
+        class if class.ends_with("Retriever") => Role::Retriever,
+        class if class.ends_with("Evaluator") => Role::Evaluator,
+        "Agent" => Role::Agent,
+        "ToolInvoker" => Role::Tool,
+        _ => Role::Chain,
     })
 }

@@ -1,8 +1,34 @@
-//! `margin_*`: the columns that every margin mart has, around its own keys; and the revenue behind them by key.
+//! The marts: `margin_*` around their own keys, the revenue and costs behind them by key, and what a report finds.
+//!
+//! Marts over a whole report rather than a day are dated by the report's last day, `date`, and name its first,
+//! `from_date`. What each column means for its owner stands at the head of the mart's SQL file.
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
 
 use super::{bigint, money, schema, text};
+
+/// Percent, at 6 decimal places.
+fn percent(name: &str) -> Field {
+    Field::new(name, DataType::Decimal128(38, 6), true)
+}
+
+/// An amount that is always known.
+fn amount(name: &str) -> Field {
+    Field::new(name, money(), false)
+}
+
+/// An amount that may not be known.
+fn amount_or_null(name: &str) -> Field {
+    Field::new(name, money(), true)
+}
+
+fn required(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+fn day(name: &str) -> Field {
+    Field::new(name, DataType::Date32, false)
+}
 
 /// The common columns of a margin mart with the key columns `keys`, one row per day, currency and key.
 ///
@@ -11,30 +37,47 @@ use super::{bigint, money, schema, text};
 /// They are not NULL, so that every mart sums to the same totals. `gross_margin_pct` is percent, NULL unless revenue is
 /// positive.
 pub fn margin_mart(keys: &[&str]) -> SchemaRef {
-    let mut fields = vec![Field::new("date", DataType::Date32, false)];
+    let mut fields = vec![day("date")];
     fields.extend(keys.iter().map(|key| text(key)));
     fields.extend([
-        Field::new("currency", DataType::Utf8, false),
-        Field::new("revenue", money(), false),
+        required("currency"),
+        amount("revenue"),
         // The part of `revenue` that is allocated to the key, not known of it.
-        Field::new("revenue_allocated", money(), false),
+        amount("revenue_allocated"),
         // How revenue came to this key: `direct`, the allocation's name, or `mixed`. NULL without revenue.
         text("allocation_method"),
-        Field::new("model_cost", money(), false),
-        Field::new("other_cogs", money(), false),
-        Field::new("gross_margin", money(), false),
-        Field::new("gross_margin_pct", DataType::Decimal128(38, 6), true),
+        amount("model_cost"),
+        amount("other_cogs"),
+        amount("gross_margin"),
+        percent("gross_margin_pct"),
         // Outside of COGS, inside of the contribution margin.
-        Field::new("variable_cost", money(), false),
-        Field::new("contribution_margin", money(), false),
+        amount("variable_cost"),
+        amount("contribution_margin"),
         // Evaluation, development, internal use: shown, in no margin.
-        Field::new("not_cogs_cost", money(), false),
+        amount("not_cogs_cost"),
         bigint("calls"),
         bigint("input_tokens"),
         bigint("output_tokens"),
         bigint("unpriced_calls"),
         // `known`, `lower_bound` (some calls have no price), `unknown` (none has), `no_usage`.
         text("cost_status"),
+        // Revenue less model cost: the "AI layer" margin.
+        amount("model_margin"),
+        percent("model_margin_pct"),
+        percent("contribution_margin_pct"),
+        // The part of the costs that comes from bills and other costs that are no calls, over all classes.
+        amount("spread_cost"),
+        // Input tokens read from a cache, and how many percent of the input that is.
+        bigint("cache_read_tokens"),
+        percent("cache_hit_pct"),
+        // Model calls that ended in an error, and what they cost.
+        bigint("error_calls"),
+        amount("error_cost"),
+        // Tokens of calls without a price.
+        bigint("unpriced_tokens"),
+        // `gross_margin` if the unpriced tokens cost as much as those of the dearest model of the report. NULL where a call
+        // has neither price nor tokens, or no model a price: then nothing bounds the cost.
+        amount_or_null("gross_margin_low"),
     ]);
     schema(fields)
 }
@@ -42,45 +85,271 @@ pub fn margin_mart(keys: &[&str]) -> SchemaRef {
 /// `revenue_by_key`: what each dimension's keys earn on each day, known or allocated; the marts' revenue half.
 pub fn revenue_by_key() -> SchemaRef {
     schema(vec![
-        Field::new("date", DataType::Date32, false),
+        day("date"),
         // customer, feature, model...
-        Field::new("dimension", DataType::Utf8, false),
-        Field::new("key", DataType::Utf8, false),
-        Field::new("currency", DataType::Utf8, false),
-        Field::new("revenue", money(), false),
-        Field::new("revenue_allocated", money(), false),
-        Field::new("allocation_method", DataType::Utf8, false),
+        required("dimension"),
+        required("key"),
+        required("currency"),
+        amount("revenue"),
+        amount("revenue_allocated"),
+        required("allocation_method"),
     ])
+}
+
+/// `cost_by_key`: what bills, and other costs that are no calls, cost each dimension's keys on each day.
+pub fn cost_by_key() -> SchemaRef {
+    schema(vec![
+        day("date"),
+        // customer, feature, model...
+        required("dimension"),
+        required("key"),
+        required("currency"),
+        // model, other_cogs, variable, not_cogs.
+        required("cost_class"),
+        // The bill's id, or what kind of cost it is.
+        required("source"),
+        amount("cost"),
+        // The part of `cost` that is allocated to the key, not known of it.
+        amount("cost_allocated"),
+        required("allocation_method"),
+    ])
+}
+
+/// `pnl_daily`: each day's profit and loss with its last 7 and 28 days beside those before.
+pub fn pnl_daily() -> SchemaRef {
+    let mut fields = vec![day("date"), required("currency"), amount("revenue"), amount("model_cost")];
+    fields.extend([amount("model_margin"), percent("model_margin_pct"), amount("other_cogs")]);
+    fields.extend([
+        amount("gross_margin"),
+        percent("gross_margin_pct"),
+        amount_or_null("gross_margin_low"),
+    ]);
+    fields.extend([
+        amount("variable_cost"),
+        amount("contribution_margin"),
+        percent("contribution_margin_pct"),
+    ]);
+    fields.push(amount("not_cogs_cost"));
+    fields.extend(["calls", "input_tokens", "output_tokens", "unpriced_calls"].map(bigint));
+    fields.push(text("cost_status"));
+    fields.extend(["active_customers", "paying_customers"].map(bigint));
+    // NULL where the report does not have that many days.
+    for days in ["7d", "28d"] {
+        for measure in ["revenue", "cogs", "gross_margin"] {
+            fields.push(amount_or_null(&format!("{measure}_{days}")));
+            fields.push(amount_or_null(&format!("{measure}_{days}_before")));
+        }
+    }
+    schema(fields)
 }
 
 /// `data_quality`: the coverage of a report, one row per check, dated by the report's last day.
 pub fn data_quality() -> SchemaRef {
     schema(vec![
-        Field::new("date", DataType::Date32, false),
-        Field::new("from_date", DataType::Date32, false),
+        day("date"),
+        day("from_date"),
         // calls_priced, revenue_matched...
-        Field::new("check", DataType::Utf8, false),
+        required("check"),
         // `calls`, or the currency of the amounts.
-        Field::new("unit", DataType::Utf8, false),
-        Field::new("covered_amount", money(), false),
-        Field::new("total_amount", money(), false),
-        Field::new("covered_pct", DataType::Decimal128(38, 6), true),
+        required("unit"),
+        amount("covered_amount"),
+        amount("total_amount"),
+        percent("covered_pct"),
     ])
 }
 
 /// `unit_costs`: how the cost of goods sold is spread over customers, users, conversations and tasks, over the days of a
-/// report, dated by its last day. Percentiles are by nearest rank, over units of which some cost is known.
+/// report. Percentiles are by nearest rank, over units of which some cost is known.
 pub fn unit_costs() -> SchemaRef {
-    let mut fields = vec![
-        Field::new("date", DataType::Date32, false),
-        Field::new("from_date", DataType::Date32, false),
-        Field::new("unit", DataType::Utf8, false),
-        Field::new("currency", DataType::Utf8, false),
-        bigint("units"),
-        bigint("units_with_unpriced_calls"),
-    ];
-    fields.extend(["mean_cost", "p50_cost", "p90_cost", "p95_cost", "p99_cost"].map(|name| Field::new(name, money(), false)));
+    let mut fields = vec![day("date"), day("from_date"), required("unit"), required("currency")];
+    fields.extend([bigint("units"), bigint("units_with_unpriced_calls")]);
+    fields.extend(["mean_cost", "p50_cost", "p90_cost", "p95_cost", "p99_cost"].map(amount));
     fields.extend(["top_1_pct", "top_5_pct", "top_10_pct"].map(|name| Field::new(name, DataType::Decimal128(38, 6), false)));
-    fields.extend([bigint("below_zero"), Field::new("lost_amount", money(), false)]);
+    fields.extend([bigint("below_zero"), amount("lost_amount")]);
+    fields.extend([
+        amount_or_null("total_cost"),
+        amount_or_null("total_revenue"),
+        amount_or_null("mean_revenue"),
+    ]);
+    fields.push(percent("target_margin_pct"));
+    // Units below the target margin, and what they are short of it together.
+    fields.extend([bigint("below_target"), amount_or_null("short_of_target_amount")]);
+    // What a unit must earn to break even, to reach the target margin on average, and to reach it at the 90th percentile.
+    fields.extend(["break_even_price", "price_at_target", "price_at_target_p90"].map(amount_or_null));
     schema(fields)
+}
+
+/// `plan_economics`: what a plan earns and costs per customer, where it breaks even, who is under water.
+pub fn plan_economics() -> SchemaRef {
+    let mut fields = vec![day("date"), day("from_date"), text("plan"), required("currency")];
+    fields.extend(["customers", "customers_with_usage", "calls"].map(bigint));
+    fields.extend(["revenue", "cogs", "gross_margin"].map(amount));
+    fields.push(percent("gross_margin_pct"));
+    fields.extend(
+        [
+            "revenue_per_customer",
+            "cost_per_customer",
+            "p50_cost",
+            "p90_cost",
+            "p95_cost",
+            "p99_cost",
+            "cost_per_call",
+        ]
+        .map(amount_or_null),
+    );
+    // Calls that a customer can make before its plan loses money, and what the average one makes.
+    fields.extend(["break_even_calls", "calls_per_customer"].map(amount_or_null));
+    fields.extend([percent("target_margin_pct"), amount_or_null("price_at_target")]);
+    fields.extend([bigint("under_water"), percent("under_water_pct"), amount("lost_amount")]);
+    schema(fields)
+}
+
+/// `outcome_costs`: what a resolved conversation and a successful task cost and earn, by feature and model.
+pub fn outcome_costs() -> SchemaRef {
+    let mut fields = vec![day("date"), day("from_date")];
+    // `conversation` or `task`.
+    fields.extend([required("unit"), text("feature"), text("model"), required("currency")]);
+    fields.extend(["units", "successes", "failures", "abandoned", "unknown"].map(bigint));
+    // Successes in percent of units with a known outcome.
+    fields.push(percent("success_pct"));
+    fields.extend(
+        [
+            "revenue",
+            "cost",
+            "cost_of_successes",
+            "cost_of_failures",
+            "cost_of_abandoned",
+            "cost_of_unknown",
+        ]
+        .map(amount),
+    );
+    // All cost of units with a known outcome for each success; the high one adds those without.
+    fields.extend(
+        [
+            "cost_per_success",
+            "cost_per_success_high",
+            "revenue_per_success",
+            "margin_per_success",
+        ]
+        .map(amount_or_null),
+    );
+    fields.push(bigint("unpriced_calls"));
+    schema(fields)
+}
+
+/// `tradeoffs`: quality, speed and cost of each model in each feature.
+pub fn tradeoffs() -> SchemaRef {
+    let mut fields = vec![day("date"), day("from_date")];
+    fields.extend([
+        text("feature"),
+        text("model"),
+        required("currency"),
+        bigint("calls"),
+        amount("model_cost"),
+    ]);
+    fields.extend([amount_or_null("cost_per_call"), amount_or_null("cost_per_million_tokens")]);
+    fields.extend(["input_tokens", "output_tokens", "cache_read_tokens"].map(bigint));
+    fields.push(percent("cache_hit_pct"));
+    // Whole milliseconds, by nearest rank, over the calls that report them.
+    fields.extend(["calls_with_duration", "p50_duration_ms", "p95_duration_ms"].map(bigint));
+    fields.extend(
+        [
+            "calls_with_first_token",
+            "p50_time_to_first_token_ms",
+            "p95_time_to_first_token_ms",
+        ]
+        .map(bigint),
+    );
+    fields.extend([bigint("error_calls"), percent("error_pct"), amount("error_cost")]);
+    fields.extend([bigint("retried_calls"), amount("retried_cost"), bigint("unpriced_calls")]);
+    schema(fields)
+}
+
+/// `outliers`: the calls and conversations that cost far more than their like, with the trace to open.
+pub fn outliers() -> SchemaRef {
+    let mut fields = vec![day("date")];
+    // `call` or `conversation`.
+    fields.extend([required("kind"), text("trace_id"), text("span_id"), text("conversation_id")]);
+    fields.extend(["customer_id", "feature", "model"].map(text));
+    fields.extend([
+        required("currency"),
+        bigint("calls"),
+        amount("cost"),
+        amount_or_null("typical_cost"),
+    ]);
+    // How many times its typical cost, rounded to 6 places.
+    fields.push(Field::new("times_typical", DataType::Decimal128(38, 6), true));
+    fields.extend([bigint("input_tokens"), bigint("output_tokens"), text("reason")]);
+    schema(fields)
+}
+
+/// `estimates`: ratios with their intervals and margins with their bounds.
+pub fn estimates() -> SchemaRef {
+    schema(vec![
+        day("date"),
+        day("from_date"),
+        // gross_margin_pct, cost_per_call...
+        required("metric"),
+        // `all`, or the dimension that `segment` is a key of.
+        required("by"),
+        text("segment"),
+        required("currency"),
+        // In the metric's unit: percent, or the currency.
+        amount_or_null("estimate_amount"),
+        amount_or_null("low_amount"),
+        amount_or_null("high_amount"),
+        // Customers behind it: the unit of sampling.
+        bigint("customers"),
+        required("method"),
+        text("note"),
+    ])
+}
+
+/// `outcomes`: what became of a conversation or a task, the last word about each.
+pub fn outcomes() -> SchemaRef {
+    let mut fields = vec![day("date")];
+    // `conversation` or `task`.
+    fields.extend([required("unit"), required("key")]);
+    // success, failure, abandoned, unknown.
+    fields.extend([required("outcome"), text("label")]);
+    fields.push(Field::new("at", super::timestamp(), true));
+    // File and line, or the attribute that says it.
+    fields.extend([required("source"), bigint("source_row")]);
+    schema(fields)
+}
+
+/// `bill_lines`: what the bills of a run say, added up by bill, day and service.
+pub fn bill_lines() -> SchemaRef {
+    schema(vec![
+        day("date"),
+        required("bill"),
+        text("source_file"),
+        required("cost_class"),
+        text("service"),
+        // Known of the line, where the bill says it.
+        text("customer_id"),
+        text("feature"),
+        required("currency"),
+        // In the bill's own currency.
+        amount("amount"),
+        required("report_currency"),
+        // NULL where no exchange rate is known.
+        amount_or_null("report_amount"),
+        // How it is spread: tokens, calls, cost, revenue, seconds, evenly; or `direct`.
+        required("spread"),
+    ])
+}
+
+/// `restated_days`: what a report says about days that an earlier report had published otherwise.
+pub fn restated_days() -> SchemaRef {
+    schema(vec![
+        day("date"),
+        required("run_id"),
+        required("currency"),
+        // revenue, model_cost, other_cogs, variable_cost, not_cogs_cost, calls.
+        required("measure"),
+        amount("before_amount"),
+        amount("after_amount"),
+        amount("moved_amount"),
+    ])
 }

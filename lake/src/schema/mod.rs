@@ -20,7 +20,10 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 pub use calls::{BUCKETS, calls};
 pub use calls_excluded::calls_excluded;
 pub use closed_periods::closed_periods;
-pub use marts::{data_quality, margin_mart, revenue_by_key, unit_costs};
+pub use marts::{
+    bill_lines, cost_by_key, data_quality, estimates, margin_mart, outcome_costs, outcomes, outliers, plan_economics, pnl_daily,
+    restated_days, revenue_by_key, tradeoffs, unit_costs,
+};
 pub use restatements::restatements;
 pub use revenue_daily::revenue_daily;
 pub use revenue_lines::revenue_lines;
@@ -200,8 +203,22 @@ mod tests {
 
     #[test]
     fn no_column_of_money_is_a_float() {
-        let mart = margin_mart(&["customer_id"]);
-        for (table, schema) in Table::ALL.iter().map(|t| (t.name(), t.schema())).chain([("mart", mart)]) {
+        let marts = [
+            ("mart", margin_mart(&["customer_id"])),
+            ("revenue_by_key", revenue_by_key()),
+            ("cost_by_key", cost_by_key()),
+            ("pnl_daily", pnl_daily()),
+            ("data_quality", data_quality()),
+            ("unit_costs", unit_costs()),
+            ("plan_economics", plan_economics()),
+            ("outcome_costs", outcome_costs()),
+            ("tradeoffs", tradeoffs()),
+            ("outliers", outliers()),
+            ("estimates", estimates()),
+            ("bill_lines", bill_lines()),
+            ("restated_days", restated_days()),
+        ];
+        for (table, schema) in Table::ALL.iter().map(|t| (t.name(), t.schema())).chain(marts) {
             for field in schema.fields() {
                 assert_no_float_money(&format!("{table}.{}", field.name()), field.data_type());
             }

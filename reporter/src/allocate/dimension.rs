@@ -19,11 +19,15 @@ pub enum Dimension {
     Task,
     /// Which agent works.
     Agent,
+    /// What it is asked with, by `name@version`.
+    Prompt,
+    /// What is bought.
+    Plan,
 }
 
 impl Dimension {
     /// All dimensions, in the order of the outputs.
-    pub const ALL: [Dimension; 7] = [
+    pub const ALL: [Dimension; 9] = [
         Dimension::Customer,
         Dimension::Feature,
         Dimension::Model,
@@ -31,6 +35,8 @@ impl Dimension {
         Dimension::Conversation,
         Dimension::Task,
         Dimension::Agent,
+        Dimension::Prompt,
+        Dimension::Plan,
     ];
 
     /// The name in `revenue_by_key.dimension`; its mart is `margin_by_<name>`.
@@ -43,6 +49,8 @@ impl Dimension {
             Dimension::Conversation => "conversation",
             Dimension::Task => "task",
             Dimension::Agent => "agent",
+            Dimension::Prompt => "prompt",
+            Dimension::Plan => "plan",
         }
     }
 
@@ -56,6 +64,8 @@ impl Dimension {
             Dimension::Conversation => "conversation_id",
             Dimension::Task => "task_id",
             Dimension::Agent => "agent_name",
+            Dimension::Prompt => "prompt",
+            Dimension::Plan => "plan",
         }
     }
 
@@ -65,7 +75,13 @@ impl Dimension {
             Dimension::Customer => earner.customer_id.as_deref(),
             Dimension::Feature => earner.feature.as_deref(),
             Dimension::User => earner.user_id.as_deref(),
-            Dimension::Model | Dimension::Conversation | Dimension::Task | Dimension::Agent => None,
+            Dimension::Plan => earner.plan.as_deref(),
+            Dimension::Model | Dimension::Conversation | Dimension::Task | Dimension::Agent | Dimension::Prompt => None,
         }
+    }
+
+    /// True where keys come and go within days and are too many to have a row on each day of a month.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Dimension::Conversation | Dimension::Task)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::revenue::daily::RevenueDay;
-use crate::revenue::time::Day;
+use crate::revenue::time::{Day, month_of};
 use crate::revenue::{Amount, Currency};
 
 /// Amounts by day.
@@ -31,6 +31,18 @@ pub struct RevenuePools {
     pub(super) no_rate: BTreeMap<Currency, DayAmounts>,
 }
 
+impl Earner {
+    /// Whose a day of a line is.
+    pub fn of(day: &RevenueDay<'_>) -> Earner {
+        Earner {
+            customer_id: day.customer_id.map(str::to_owned),
+            feature: day.line.feature.as_deref().map(str::to_owned),
+            user_id: day.line.user_id.as_deref().map(str::to_owned),
+            plan: day.line.plan.as_deref().map(str::to_owned),
+        }
+    }
+}
+
 impl RevenuePools {
     /// Adds what one line earns on one day.
     pub fn add(&mut self, day: &RevenueDay<'_>) {
@@ -38,13 +50,51 @@ impl RevenuePools {
             *self.no_rate.entry(day.line.currency).or_default().entry(day.day).or_default() += day.amount;
             return;
         };
-        let earner = Earner {
-            customer_id: day.customer_id.map(str::to_owned),
-            feature: day.line.feature.as_deref().map(str::to_owned),
-            user_id: day.line.user_id.as_deref().map(str::to_owned),
-            plan: day.line.plan.as_deref().map(str::to_owned),
-        };
+        let earner = Earner::of(day);
         *self.earned.entry(earner).or_default().entry(day.day).or_default() += reported;
+    }
+
+    /// Adds an amount of an earner in the report's currency.
+    pub fn add_amount(&mut self, earner: Earner, day: Day, amount: Amount) {
+        *self.earned.entry(earner).or_default().entry(day).or_default() += amount;
+    }
+
+    /// Adds an amount that stays in its own currency.
+    pub fn add_without_rate(&mut self, currency: Currency, day: Day, amount: Amount) {
+        *self.no_rate.entry(currency).or_default().entry(day).or_default() += amount;
+    }
+
+    /// True if there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.earned.is_empty() && self.no_rate.is_empty()
+    }
+
+    /// The plan that earned most from each customer in each calendar month, in order; of equal ones the first by name.
+    pub fn customer_plans(&self) -> Vec<(&str, Day, &str)> {
+        let mut earned: BTreeMap<(&str, Day, &str), Amount> = BTreeMap::new();
+        for (earner, days) in &self.earned {
+            if let (Some(customer), Some(plan)) = (&earner.customer_id, &earner.plan) {
+                for (day, amount) in days {
+                    *earned.entry((customer, month_of(*day), plan)).or_default() += *amount;
+                }
+            }
+        }
+        let mut plans: Vec<(&str, Day, &str)> = Vec::new();
+        let mut most = Amount::ZERO;
+        for ((customer, month, plan), amount) in earned {
+            match plans.last_mut() {
+                Some(last) if (last.0, last.1) == (customer, month) => {
+                    if amount > most {
+                        (last.2, most) = (plan, amount);
+                    }
+                }
+                _ => {
+                    plans.push((customer, month, plan));
+                    most = amount;
+                }
+            }
+        }
+        plans
     }
 
     /// Everything in the report's currency.
@@ -66,5 +116,29 @@ impl RevenuePools {
         let first = all().filter_map(|days| days.keys().next()).min()?;
         let last = all().filter_map(|days| days.keys().next_back()).max()?;
         Some((*first, *last))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_plan_of_a_month_is_the_one_that_earned_most_in_it() {
+        let mut pools = RevenuePools::default();
+        let mut add = |plan: Option<&str>, day, amount: i128| {
+            let earner = Earner {
+                customer_id: Some("acme".into()),
+                plan: plan.map(str::to_owned),
+                ..Earner::default()
+            };
+            pools.add_amount(earner, day, Amount::from_scaled(amount));
+        };
+        add(Some("team"), 20_574, 5);
+        add(Some("add-on"), 20_574, 9);
+        add(Some("team"), 20_580, 5);
+        add(None, 20_580, 100);
+        add(Some("pro"), 20_574 + 31, 1);
+        assert_eq!(pools.customer_plans(), [("acme", 20_574, "team"), ("acme", 20_605, "pro")]);
     }
 }

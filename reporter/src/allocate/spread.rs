@@ -1,57 +1,39 @@
-//! One dimension's revenue by key and day.
+//! One dimension's revenue, or another amount of known earners, by key and day.
 //!
 //! The rule of the default: what a customer pays in a calendar month goes to the keys in proportion to what they cost
 //! that customer in that month. Revenue of a month without cost stays `(unallocated)`; revenue of nobody `(unmatched)`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::method::{AllocationMethod, RevenueKey};
 use super::pools::{DayAmounts, RevenuePools};
-use super::{CostShares, Dimension, NO_RATE, UNALLOCATED, UNMATCHED, largest_remainder};
+use super::share_out::{by_share, in_turn};
+use super::weights::{CustomerWeights, Weight};
+use super::{Dimension, NO_RATE, UNALLOCATED, UNMATCHED};
 use crate::revenue::time::{Day, month_of};
 use crate::revenue::{Amount, Currency};
 
-/// How revenue came to a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AllocationMethod {
-    /// The line says it.
-    Direct,
-    /// By the customer's share of cost within the calendar month.
-    CustomerMonthCost,
-    /// Not at all: `(unmatched)`, `(unallocated)`, `(no rate)`.
-    None,
-}
-
-impl AllocationMethod {
-    /// The text in `allocation_method`.
-    pub fn name(self) -> &'static str {
-        match self {
-            AllocationMethod::Direct => "direct",
-            AllocationMethod::CustomerMonthCost => "customer_month_cost_share",
-            AllocationMethod::None => "none",
-        }
-    }
-}
-
-/// A row of `revenue_by_key`.
+/// What a key gets on a day in one way: a row of `revenue_by_key`, and all but one of `cost_by_key`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyRevenue {
+pub struct KeyAmount {
     /// UTC day.
     pub day: Day,
     /// Key of the dimension, or a row of its own in brackets.
-    pub key: String,
+    pub key: Arc<str>,
     /// The report's currency, but for `(no rate)`.
     pub currency: Currency,
     /// How it came here.
     pub method: AllocationMethod,
     /// Signed, net.
-    pub revenue: Amount,
+    pub amount: Amount,
 }
 
-impl KeyRevenue {
+impl KeyAmount {
     /// The part that is an allocation, not a fact.
     pub fn allocated(&self) -> Amount {
-        if self.method == AllocationMethod::CustomerMonthCost {
-            self.revenue
+        if self.method.is_allocation() {
+            self.amount
         } else {
             Amount::ZERO
         }
@@ -59,13 +41,19 @@ impl KeyRevenue {
 }
 
 /// All rows of one dimension, sorted. They sum to the pools, day by day.
-pub fn revenue_by_key(dimension: Dimension, pools: &RevenuePools, shares: &CostShares, currency: Currency) -> Vec<KeyRevenue> {
-    let mut cells = Cells::default();
+pub fn revenue_by_key(
+    dimension: Dimension,
+    pools: &RevenuePools,
+    weights: &CustomerWeights,
+    by: RevenueKey,
+    currency: Currency,
+) -> Vec<KeyAmount> {
+    let mut rows = KeyRows::new(dimension, currency);
     let mut to_allocate: BTreeMap<&str, DayAmounts> = BTreeMap::new();
     for (earner, days) in &pools.earned {
         match (dimension.known_key(earner), &earner.customer_id) {
-            (Some(key), _) => cells.add_days(key, AllocationMethod::Direct, days),
-            (None, None) => cells.add_days(UNMATCHED, AllocationMethod::None, days),
+            (Some(key), _) => rows.add_days(key, AllocationMethod::Direct, days),
+            (None, None) => rows.add_days(UNMATCHED, AllocationMethod::None, days),
             (None, Some(customer)) => {
                 let pool = to_allocate.entry(customer).or_default();
                 days.iter()
@@ -75,64 +63,84 @@ pub fn revenue_by_key(dimension: Dimension, pools: &RevenuePools, shares: &CostS
     }
     for (customer, days) in &to_allocate {
         for (month, days) in by_month(days) {
-            cells.allocate(&days, shares.keys(customer, month));
+            rows.allocate(&days, weights.of(customer, month), AllocationMethod::CustomerMonth(by));
         }
     }
-    let mut rows: Vec<KeyRevenue> = cells
-        .0
-        .into_iter()
-        .map(|((day, key, method), revenue)| KeyRevenue {
-            day,
-            key,
-            currency,
-            method,
-            revenue,
-        })
-        .collect();
     for (currency, days) in &pools.no_rate {
-        rows.extend(days.iter().map(|(day, amount)| KeyRevenue {
-            day: *day,
-            key: NO_RATE.to_owned(),
-            currency: *currency,
-            method: AllocationMethod::None,
-            revenue: *amount,
-        }));
+        rows.add_no_rate(*currency, days);
     }
-    rows.sort();
-    rows
+    rows.finish()
 }
 
-#[derive(Default)]
-struct Cells(BTreeMap<(Day, String, AllocationMethod), Amount>);
+/// Rows of one dimension on their way.
+#[derive(Debug)]
+pub(super) struct KeyRows {
+    dimension: Dimension,
+    currency: Currency,
+    rows: Vec<KeyAmount>,
+}
 
-impl Cells {
-    fn add(&mut self, day: Day, key: &str, method: AllocationMethod, amount: Amount) {
-        *self.0.entry((day, key.to_owned(), method)).or_default() += amount;
+impl KeyRows {
+    pub(super) fn new(dimension: Dimension, currency: Currency) -> KeyRows {
+        KeyRows {
+            dimension,
+            currency,
+            rows: Vec::new(),
+        }
     }
 
-    fn add_days(&mut self, key: &str, method: AllocationMethod, days: &DayAmounts) {
-        days.iter().for_each(|(day, amount)| self.add(*day, key, method, *amount));
+    fn add(&mut self, day: Day, key: &Arc<str>, method: AllocationMethod, amount: Amount) {
+        self.rows.push(KeyAmount {
+            day,
+            key: Arc::clone(key),
+            currency: self.currency,
+            method,
+            amount,
+        });
     }
 
-    fn allocate(&mut self, days: &[(Day, Amount)], shares: &[(String, i128)]) {
-        let amounts: Vec<Amount> = days.iter().map(|(_, amount)| *amount).collect();
-        let weights: Vec<i128> = shares.iter().map(|(_, cost)| *cost).collect();
-        let Some(parts) = largest_remainder::split_days(&amounts, &weights) else {
-            days.iter()
-                .for_each(|(day, amount)| self.add(*day, UNALLOCATED, AllocationMethod::None, *amount));
+    pub(super) fn add_days(&mut self, key: &str, method: AllocationMethod, days: &DayAmounts) {
+        let key = key.into();
+        days.iter().for_each(|(day, amount)| self.add(*day, &key, method, *amount));
+    }
+
+    /// Amounts that stay in their own currency.
+    pub(super) fn add_no_rate(&mut self, currency: Currency, days: &DayAmounts) {
+        let own = std::mem::replace(&mut self.currency, currency);
+        self.add_days(NO_RATE, AllocationMethod::None, days);
+        self.currency = own;
+    }
+
+    /// Shares the days of one month out; without a weight they stay `(unallocated)`.
+    pub(super) fn allocate(&mut self, days: &[(Day, Amount)], weights: &[Weight], method: AllocationMethod) {
+        let share = if self.dimension.is_passing() { in_turn } else { by_share };
+        let Some(parts) = share(days, weights) else {
+            let key: Arc<str> = UNALLOCATED.into();
+            for (day, amount) in days {
+                self.add(*day, &key, AllocationMethod::None, *amount);
+            }
             return;
         };
-        for ((day, _), parts) in days.iter().zip(parts) {
-            for ((key, _), part) in shares.iter().zip(parts) {
-                if !part.is_zero() {
-                    self.add(*day, key, AllocationMethod::CustomerMonthCost, part);
-                }
-            }
+        for part in parts {
+            self.add(part.day, &weights[part.key].key, method, part.amount);
         }
+    }
+
+    /// The rows in their order, each day, key and method once.
+    pub(super) fn finish(mut self) -> Vec<KeyAmount> {
+        self.rows.sort();
+        self.rows.dedup_by(|row, kept| {
+            let same = (row.day, &row.key, row.currency, row.method) == (kept.day, &kept.key, kept.currency, kept.method);
+            if same {
+                kept.amount += row.amount;
+            }
+            same
+        });
+        self.rows
     }
 }
 
-fn by_month(days: &DayAmounts) -> BTreeMap<Day, Vec<(Day, Amount)>> {
+pub(super) fn by_month(days: &DayAmounts) -> BTreeMap<Day, Vec<(Day, Amount)>> {
     let mut months: BTreeMap<Day, Vec<(Day, Amount)>> = BTreeMap::new();
     days.iter()
         .for_each(|(day, amount)| months.entry(month_of(*day)).or_default().push((*day, *amount)));
@@ -164,18 +172,31 @@ mod tests {
         pools
     }
 
-    fn shares(rows: &[(&str, Day, &str, &str)]) -> CostShares {
-        let mut shares = CostShares::default();
-        rows.iter()
-            .for_each(|(customer, month, key, cost)| shares.add(customer, *month, key, usd(cost).scaled()));
+    fn shares(rows: &[(&str, Day, &str, &str)]) -> CustomerWeights {
+        let mut shares = CustomerWeights::default();
+        for (customer, month, key, cost) in rows {
+            shares.add(customer, *month, weight(key, *month, usd(cost).scaled()));
+        }
         shares.sort();
         shares
     }
 
-    fn sums(rows: &[KeyRevenue]) -> Vec<(&str, &str, String)> {
+    fn weight(key: &str, first_day: Day, weight: i128) -> Weight {
+        Weight {
+            key: key.into(),
+            first_day,
+            weight,
+        }
+    }
+
+    fn by_cost(dimension: Dimension, pools: &RevenuePools, shares: &CustomerWeights) -> Vec<KeyAmount> {
+        revenue_by_key(dimension, pools, shares, RevenueKey::Cost, Currency::USD)
+    }
+
+    fn sums(rows: &[KeyAmount]) -> Vec<(&str, &str, String)> {
         let mut sums: BTreeMap<(&str, &str), Amount> = BTreeMap::new();
         rows.iter()
-            .for_each(|row| *sums.entry((&row.key, row.method.name())).or_default() += row.revenue);
+            .for_each(|row| *sums.entry((&row.key, row.method.name())).or_default() += row.amount);
         sums.into_iter()
             .map(|((key, method), amount)| (key, method, amount.to_string()))
             .collect()
@@ -197,7 +218,7 @@ mod tests {
             ("acme", MAY_1, "search", "2"),
             ("other", MAY_1, "chat", "100"),
         ]);
-        let rows = revenue_by_key(Dimension::Feature, &pools, &shares, Currency::USD);
+        let rows = by_cost(Dimension::Feature, &pools, &shares);
         let expected = [
             ("(unallocated)", "none", "10"),
             ("(unmatched)", "none", "2"),
@@ -214,11 +235,10 @@ mod tests {
 
     #[test]
     fn a_customer_without_usage_keeps_its_own_row() {
-        let rows = revenue_by_key(
+        let rows = by_cost(
             Dimension::Customer,
             &pools(&[(Some("idle"), None, MAY_1, "3")]),
-            &CostShares::default(),
-            Currency::USD,
+            &CustomerWeights::default(),
         );
         assert_eq!(sums(&rows), [("idle", "direct", "3".to_owned())]);
     }
@@ -226,12 +246,7 @@ mod tests {
     #[test]
     fn usage_without_known_cost_allocates_nothing() {
         let pools = pools(&[(Some("acme"), None, MAY_1, "3")]);
-        let rows = revenue_by_key(
-            Dimension::Model,
-            &pools,
-            &shares(&[("acme", MAY_1, "mystery", "0")]),
-            Currency::USD,
-        );
+        let rows = by_cost(Dimension::Model, &pools, &shares(&[("acme", MAY_1, "mystery", "0")]));
         assert_eq!(sums(&rows), [("(unallocated)", "none", "3".to_owned())]);
     }
 
@@ -258,15 +273,16 @@ mod tests {
             }
             let mut unique = BTreeMap::new();
             costs.into_iter().for_each(|(customer, month, key, cost)| { unique.insert((customer, month, key), cost); });
-            let mut shares = CostShares::default();
+            let mut shares = CustomerWeights::default();
             for ((customer, month, key), cost) in unique {
-                shares.add(&format!("c{customer}"), month_of(MAY_1 + 31 * month), &format!("k{key}"), cost.into());
+                let month = month_of(MAY_1 + 31 * month);
+                shares.add(&format!("c{customer}"), month, weight(&format!("k{key}"), month, cost.into()));
             }
             shares.sort();
             for dimension in Dimension::ALL {
                 let mut sums: BTreeMap<(Day, Currency), Amount> = BTreeMap::new();
-                for row in revenue_by_key(dimension, &pools, &shares, Currency::USD) {
-                    *sums.entry((row.day, row.currency)).or_default() += row.revenue;
+                for row in by_cost(dimension, &pools, &shares) {
+                    *sums.entry((row.day, row.currency)).or_default() += row.amount;
                 }
                 sums.retain(|_, amount| !amount.is_zero());
                 let expected: BTreeMap<_, _> = by_day.clone().into_iter().filter(|(_, amount)| !amount.is_zero()).collect();

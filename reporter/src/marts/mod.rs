@@ -1,27 +1,32 @@
-//! The marts: SQL files over `revenue_by_key` and `report_calls`, which a user can read and copy, and what they need
-//! from us to run: their inputs as tables and the one function that SQL cannot do exactly.
+//! The marts: SQL files that a user can read and copy, over the facts of a report; and what they need from us to run: their
+//! inputs as tables, and the functions that SQL cannot do exactly.
 
+mod facts;
+mod functions;
 mod inputs;
-mod percent_of;
+mod spool;
+#[cfg(test)]
+mod tests;
+mod weights;
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use marginlake_lake::schema::margin_mart;
+use marginlake_lake::schema;
 
+pub use facts::{Facts, ReportCalls, register_calls, register_outcomes};
+pub use functions::{percent_of_udf, register_functions};
 pub(crate) use inputs::counts;
-pub use inputs::{
-    ReportCalls, Window, cost_shares, customers_with_usage, daily_usage, register_calls, register_revenue, usage_days,
-};
-pub use percent_of::percent_of_udf;
+pub use inputs::{Window, cost_batches, customers_with_usage, daily_usage, revenue_batches, usage_days};
+pub use weights::{Spread, customer_weights, month_weights};
 
 /// A mart: its table's name, its key columns and its SQL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Mart {
     /// Table in the lake and file under `<out>/marts`.
     pub name: &'static str,
@@ -29,56 +34,59 @@ pub struct Mart {
     pub keys: &'static [&'static str],
     /// The query.
     pub sql: &'static str,
+    columns: fn(&[&str]) -> SchemaRef,
+}
+
+macro_rules! margin {
+    ($name:literal, $keys:expr) => {
+        Mart {
+            name: $name,
+            keys: $keys,
+            sql: include_str!(concat!($name, ".sql")),
+            columns: schema::margin_mart,
+        }
+    };
+}
+
+macro_rules! finding {
+    ($name:ident, $keys:expr) => {
+        Mart {
+            name: stringify!($name),
+            keys: $keys,
+            sql: include_str!(concat!(stringify!($name), ".sql")),
+            columns: |_| schema::$name(),
+        }
+    };
 }
 
 /// All margin marts. A new one is a file beside these and an entry here.
-pub const MARGIN_MARTS: [Mart; 8] = [
-    Mart {
-        name: "margin_by_customer",
-        keys: &["customer_id"],
-        sql: include_str!("margin_by_customer.sql"),
-    },
-    Mart {
-        name: "margin_by_feature",
-        keys: &["feature"],
-        sql: include_str!("margin_by_feature.sql"),
-    },
-    Mart {
-        name: "margin_by_model",
-        keys: &["model"],
-        sql: include_str!("margin_by_model.sql"),
-    },
-    Mart {
-        name: "margin_by_user",
-        keys: &["user_id"],
-        sql: include_str!("margin_by_user.sql"),
-    },
-    Mart {
-        name: "margin_by_conversation",
-        keys: &["conversation_id"],
-        sql: include_str!("margin_by_conversation.sql"),
-    },
-    Mart {
-        name: "margin_by_task",
-        keys: &["task_id"],
-        sql: include_str!("margin_by_task.sql"),
-    },
-    Mart {
-        name: "margin_by_agent",
-        keys: &["agent_name"],
-        sql: include_str!("margin_by_agent.sql"),
-    },
-    Mart {
-        name: "margin_daily",
-        keys: &[],
-        sql: include_str!("margin_daily.sql"),
-    },
+pub const MARGIN_MARTS: [Mart; 10] = [
+    margin!("margin_by_customer", &["customer_id"]),
+    margin!("margin_by_feature", &["feature"]),
+    margin!("margin_by_model", &["model"]),
+    margin!("margin_by_user", &["user_id"]),
+    margin!("margin_by_conversation", &["conversation_id"]),
+    margin!("margin_by_task", &["task_id"]),
+    margin!("margin_by_agent", &["agent_name"]),
+    margin!("margin_by_prompt", &["prompt"]),
+    margin!("margin_by_plan", &["plan"]),
+    margin!("margin_daily", &[]),
+];
+
+/// What is found in the margin marts and the calls behind them, in the order in which they need each other.
+pub const FINDING_MARTS: [Mart; 6] = [
+    finding!(pnl_daily, &[]),
+    finding!(unit_costs, &["unit"]),
+    finding!(plan_economics, &["plan"]),
+    finding!(tradeoffs, &["feature", "model"]),
+    finding!(outcome_costs, &["unit", "feature", "model"]),
+    finding!(outliers, &["kind"]),
 ];
 
 impl Mart {
     /// Columns of its table.
     pub fn schema(&self) -> SchemaRef {
-        margin_mart(self.keys)
+        (self.columns)(self.keys)
     }
 }
 
@@ -111,7 +119,11 @@ pub(crate) fn replace_table(
     rows: Vec<RecordBatch>,
     schema: SchemaRef,
 ) -> Result<(), DataFusionError> {
-    session.deregister_table(name)?;
-    session.register_table(name, Arc::new(MemTable::try_new(schema, vec![rows])?))?;
-    Ok(())
+    facts::register(session, name, Arc::new(MemTable::try_new(schema, vec![rows])?))
+}
+
+/// A column of text, however the engine keeps it.
+pub(crate) fn texts(batch: &RecordBatch, column: usize) -> Result<StringArray, DataFusionError> {
+    let plain = cast(batch.column(column), &DataType::Utf8)?;
+    Ok(plain.as_string::<i32>().clone())
 }

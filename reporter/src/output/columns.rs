@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Decimal128Builder, Int64Array, StringArray};
+use arrow::array::{ArrayRef, Date32Array, Decimal128Builder, StringArray};
 use arrow::error::ArrowError;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
 
@@ -15,10 +15,6 @@ const PERCENT_SCALE: i8 = 6;
 
 pub(super) fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
-}
-
-pub(super) fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(Int64Array::from_iter_values(values.map(|value| value as i64)))
 }
 
 pub(super) fn days(day: Day, rows: usize) -> ArrayRef {

@@ -90,7 +90,7 @@ impl Coverage {
             "SELECT sum(calls), sum(calls - unpriced_calls), \
              sum(CASE WHEN customer_id NOT IN ('(unattributed)') THEN calls ELSE 0 END), \
              sum(CASE WHEN feature NOT IN ('(unattributed)') THEN calls ELSE 0 END), \
-             sum(CASE WHEN coalesce(input_tokens, output_tokens) IS NOT NULL THEN calls ELSE 0 END) FROM call_facts",
+             sum(calls_with_usage) FROM call_cells",
         )
         .await?;
         let count = |at: usize| Amount::from_scaled(i128::from(counts.get(at).copied().unwrap_or(0)) * 10_i128.pow(12));

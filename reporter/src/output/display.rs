@@ -3,6 +3,14 @@
 use super::margin::{CostStatus, MarginFigures};
 use crate::revenue::{Amount, Currency};
 
+/// At most `length` characters, the last an ellipsis where some are cut off.
+pub(super) fn shorten(text: &str, length: usize) -> String {
+    if text.chars().count() <= length {
+        return text.to_owned();
+    }
+    text.chars().take(length - 1).chain(['…']).collect()
+}
+
 /// What stands where nothing is known.
 pub(super) const NOTHING: &str = "–";
 

@@ -13,6 +13,7 @@ mod markdown;
 mod model;
 mod page;
 mod publish;
+mod summary;
 mod terminal;
 mod unit_cost;
 mod workbook;
@@ -29,7 +30,6 @@ pub(crate) use publish::check_ours;
 pub use publish::publish;
 pub use terminal::{TerminalStyle, terminal};
 pub use unit_cost::UnitCost;
-pub(crate) use unit_cost::rows as unit_cost_rows;
 
 /// The rows of one mart.
 #[derive(Debug, Clone)]

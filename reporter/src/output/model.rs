@@ -60,6 +60,8 @@ pub struct ReportModel {
     pub by_day: Vec<(String, MarginFigures)>,
     /// How the revenue files were read.
     pub revenue_files: Vec<String>,
+    /// What was in the bills.
+    pub bill_files: Vec<String>,
 }
 
 impl ReportModel {
@@ -108,16 +110,7 @@ impl ReportModel {
             currency: &currency,
         };
         let found = Findings::of(session, &margins).await?;
-        let per = [
-            ("customer", &by_customer),
-            ("user", &by_user),
-            ("conversation", &by_conversation),
-            ("task", &by_task),
-        ];
-        let units = per
-            .into_iter()
-            .filter_map(|(unit, lines)| UnitCost::of(unit, lines, &currency))
-            .collect();
+        let units = sheet("unit_costs").map_or(Vec::new(), |rows| UnitCost::read(rows, &currency));
         Ok(ReportModel {
             from: day_text(window.from),
             to: day_text(window.to),
@@ -130,6 +123,7 @@ impl ReportModel {
             losses: found.losses,
             levers: found.levers,
             by_day: days.into_iter().map(|(day, figures)| (day_text(day), figures)).collect(),
+            bill_files: Vec::new(),
             revenue_files: load.to_string().lines().map(str::to_owned).collect(),
             total,
             currency,

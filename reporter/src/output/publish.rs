@@ -14,6 +14,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use super::alerts::alerts;
 use super::markdown::markdown;
 use super::page::html;
+use super::summary::summary;
 use super::workbook::write_workbook;
 use super::{ReportModel, Sheet};
 use crate::report::{OutputFormat, ReportError};
@@ -69,7 +70,10 @@ fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheet
     for format in formats {
         match format {
             OutputFormat::Html => write(&folder.join("report.html"), html(model).as_bytes())?,
-            OutputFormat::Md => write(&folder.join("report.md"), markdown(model).as_bytes())?,
+            OutputFormat::Md => {
+                write(&folder.join("report.md"), markdown(model).as_bytes())?;
+                write(&folder.join("summary.txt"), summary(model).as_bytes())?;
+            }
             OutputFormat::Xlsx => xlsx(&folder.join("report.xlsx"), model, sheets)?,
             OutputFormat::Csv => rows(folder, sheets, Format::Csv, "csv")?,
             OutputFormat::Json => {

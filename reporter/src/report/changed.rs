@@ -8,7 +8,9 @@ use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
-use crate::allocate::{self, CostShares, Dimension, RevenuePools};
+use super::figures::{Sources, by_key};
+use crate::allocate::{CostPools, Dimension};
+use crate::bills::Bills;
 use crate::insight::{Change, Compared, Growth, Periods, came_and_went, compare, usage_by};
 use crate::marts::{self, MARGIN_MARTS, ReportCalls};
 use crate::output::{MarginFigures, visit};
@@ -21,31 +23,40 @@ const GROWN: usize = 3;
 
 /// What a comparison reads beside `calls`.
 pub(super) struct Earned<'a> {
-    pub(super) pools: &'a RevenuePools,
     pub(super) daily: &'a [RecordBatch],
     /// `margin_by_customer` of the report's days.
     pub(super) by_customer: &'a RecordBatch,
+    /// Whose days before the report's may be asked for.
+    pub(super) bills: &'a Bills,
 }
 
-/// Compares two periods; the calls are those of `session`, shown as `calls` says but for its days.
+/// Compares two periods; the calls are those of `session`, shown as `sources` say but for their days.
 pub(super) async fn changed(
     session: &SessionContext,
-    calls: &ReportCalls<'_>,
+    sources: &Sources<'_>,
     periods: Periods,
     earned: &Earned<'_>,
 ) -> Result<Change, DataFusionError> {
+    let calls = &sources.calls;
     let own = empty_session();
     own.register_table("calls", session.table_provider("calls").await?)?;
     let both = ReportCalls {
         window: periods.both(),
         ..calls.clone()
     };
-    marts::register_calls(&own, &both).await?;
+    let _facts = marts::register_calls(&own, &both).await?;
     let customers = match calls.window.contains(periods.before.from) {
         true => by_period(earned.by_customer, periods, calls),
         false => {
-            let rows = allocate::revenue_by_key(Dimension::Customer, earned.pools, &CostShares::default(), calls.currency);
-            marts::register_revenue(&own, &[(Dimension::Customer, rows)], both.window)?;
+            let mut costs = CostPools::default();
+            let days = earned.bills.in_days(both.window, calls.rates, calls.currency);
+            earned.bills.pool(&days, &mut costs);
+            let sources = Sources {
+                calls: both.clone(),
+                costs: &costs,
+                ..sources.clone()
+            };
+            by_key(&own, &sources, &[Dimension::Customer]).await?;
             let mart = MARGIN_MARTS.iter().find(|mart| mart.name == "margin_by_customer");
             let mart = mart.expect("there is a mart of customers");
             by_period(&marts::build(&own, mart).await?, periods, calls)
@@ -144,7 +155,7 @@ async fn grown(session: &SessionContext, since: &str) -> Result<Vec<Growth>, Dat
          sum(CASE WHEN date >= DATE '{since}' THEN coalesce(input_tokens, 0) + coalesce(output_tokens, 0) ELSE 0 END), \
          sum(CASE WHEN date >= DATE '{since}' THEN calls ELSE 0 END), \
          coalesce(sum(CASE WHEN date >= DATE '{since}' THEN model_cost END), CAST(0 AS DECIMAL(38, 12))) \
-         FROM call_facts GROUP BY feature"
+         FROM call_cells GROUP BY feature"
     );
     let mut grown = Vec::new();
     for batch in session.sql(&sql).await?.collect().await? {

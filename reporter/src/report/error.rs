@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use datafusion::error::DataFusionError;
 use marginlake_lake::LakeError;
 
+use crate::bills::BillError;
 use crate::revenue::RevenueError;
 
 /// Making a report failed.
@@ -26,6 +27,17 @@ pub enum ReportError {
     /// Rows could not be built.
     #[error("cannot build rows of the report")]
     Rows(#[from] arrow::error::ArrowError),
+    /// A `[[bill]]` that cannot be followed.
+    #[error(transparent)]
+    Bill(#[from] BillError),
+    /// A decision of the user that cannot be followed.
+    #[error("[report] {key}: {reason}")]
+    Policy {
+        /// The key of the configuration.
+        key: &'static str,
+        /// What is wrong and what to write.
+        reason: String,
+    },
     /// `--to` before `--from`.
     #[error("--to {to} is before --from {from}")]
     ReversedDays {
@@ -61,7 +73,10 @@ impl ReportError {
     pub fn is_usage(&self) -> bool {
         match self {
             ReportError::Revenue(error) => error.is_usage(),
-            ReportError::ReversedDays { .. } | ReportError::ForeignOut { .. } => true,
+            ReportError::Bill(_)
+            | ReportError::Policy { .. }
+            | ReportError::ReversedDays { .. }
+            | ReportError::ForeignOut { .. } => true,
             _ => false,
         }
     }

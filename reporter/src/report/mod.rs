@@ -6,6 +6,7 @@
 
 mod changed;
 mod error;
+mod figures;
 mod lake_tables;
 mod manifest;
 mod options;
@@ -18,16 +19,19 @@ use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
-use marginlake_lake::schema::revenue_by_key;
+use marginlake_lake::schema;
 use marginlake_lake::{Lake, Table};
 
 pub use error::ReportError;
-pub use options::{OutputFormat, ReportOptions};
+pub use options::{OutputFormat, ReportOptions, ReportPolicy};
 
-use crate::allocate::{self, Dimension, KeyRevenue, RevenuePools};
+use crate::allocate::cost::CostSource;
+use crate::allocate::{CostClass, CostPools, Earner, RevenuePools, WeightTable};
+use crate::bills::{Bills, bill_batch};
 use crate::close::Held;
 use crate::insight::Periods;
-use crate::marts::{self, MARGIN_MARTS, ReportCalls, Window};
+use crate::marts::{self, ReportCalls, Window};
+use crate::outcomes::{Outcomes, of_attribute};
 use crate::output::{self, ReportModel, Sheet};
 use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
 use crate::revenue::daily::RevenuePolicy;
@@ -38,6 +42,7 @@ use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Kind, Loaded, RevenueInputs, load};
 use crate::session::empty_session;
 use changed::{Earned, changed};
+use figures::{Figures, Sources};
 use lake_tables::{Replaces, TableRows};
 
 /// What a run made.
@@ -57,6 +62,9 @@ pub struct ReportInputs {
     loaded: Loaded,
     rates: Rates,
     map: CustomerMap,
+    bills: Bills,
+    outcomes: Outcomes,
+    weights: WeightTable,
 }
 
 /// Reads and checks every file of a run. Writes nothing.
@@ -78,7 +86,23 @@ pub fn read_inputs(options: &ReportOptions) -> Result<ReportInputs, ReportError>
         }
         None => CustomerMap::default(),
     };
-    Ok(ReportInputs { loaded, rates, map })
+    let weights = match &options.policy.allocation_weights {
+        Some(path) => {
+            loaded.note_input("allocation_weights", path)?;
+            WeightTable::read(path)?
+        }
+        None => WeightTable::default(),
+    };
+    let bills = Bills::read(&options.bills, &options.bill_files, &mut loaded)?;
+    let outcomes = Outcomes::read(&options.outcomes, &options.outcome_labels, &mut loaded)?;
+    Ok(ReportInputs {
+        loaded,
+        rates,
+        map,
+        bills,
+        outcomes,
+        weights,
+    })
 }
 
 /// Reports on the settled calls of `lake`.
@@ -86,20 +110,28 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     let calls = lake.ensure(Table::Calls).await?;
     let session = empty_session();
     session.register_table("calls", calls.provider().await?)?;
+    if options.outcome_labels.attribute.is_some()
+        && let Some(spans) = lake.table(Table::Spans.name()).await?
+    {
+        session.register_table("spans", spans.provider().await?)?;
+    }
     let mut computed = compute(&session, options, inputs).await?;
     // Closed months keep the rows that they were closed with.
     let held = Held::read(lake).await?;
-    for sheet in &mut computed.sheets {
+    for sheet in &mut computed.figures.sheets {
         sheet.rows = held.keep(sheet.name, sheet.rows.clone()).await?;
     }
-    computed.by_key = held.keep_all("revenue_by_key", computed.by_key).await?;
+    let figures = &mut computed.figures;
+    figures.revenue_by_key = held
+        .keep_all("revenue_by_key", std::mem::take(&mut figures.revenue_by_key))
+        .await?;
+    figures.cost_by_key = held.keep_all("cost_by_key", std::mem::take(&mut figures.cost_by_key)).await?;
     let Computed {
         loaded,
         policy,
         daily,
         window,
-        by_key,
-        sheets,
+        figures,
         model,
     } = &computed;
 
@@ -118,8 +150,10 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
         replaces: Replaces::All,
     };
     let mut tables = vec![fixed(Table::RevenueLines, &lines), fixed(Table::RevenueDaily, daily)];
-    tables.push(TableRows::by_day("revenue_by_key", revenue_by_key(), by_key, of_days));
-    for sheet in sheets {
+    let mut by_day = |name, schema, rows| tables.push(TableRows::by_day(name, schema, rows, of_days));
+    by_day("revenue_by_key", schema::revenue_by_key(), &figures.revenue_by_key);
+    by_day("cost_by_key", schema::cost_by_key(), &figures.cost_by_key);
+    for sheet in &figures.sheets {
         tables.push(TableRows::by_day(
             sheet.name,
             sheet.rows.schema(),
@@ -131,7 +165,7 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     versions.insert(Table::Calls.name().to_owned(), calls.version());
     let row = manifest::Manifest::new(options, *window, loaded, model, &versions);
     if let Some(out) = &options.out {
-        output::publish(out, &options.formats, model, sheets)?;
+        output::publish(out, &options.formats, model, &figures.sheets)?;
     }
     manifest::write(lake, &row).await?;
     Ok(ReportOutcome {
@@ -147,14 +181,20 @@ struct Computed {
     policy: RevenuePolicy,
     daily: Vec<RecordBatch>,
     window: Window,
-    by_key: Vec<RecordBatch>,
-    sheets: Vec<Sheet>,
+    figures: Figures,
     model: ReportModel,
 }
 
 /// Everything but the writing, over a session that has `calls`.
 async fn compute(session: &SessionContext, options: &ReportOptions, inputs: ReportInputs) -> Result<Computed, ReportError> {
-    let ReportInputs { loaded, rates, map } = inputs;
+    let ReportInputs {
+        loaded,
+        rates,
+        map,
+        bills,
+        outcomes,
+        weights,
+    } = inputs;
     let with_usage = marts::customers_with_usage(session).await?;
     let customers = CustomerLadder::new(map, with_usage, loaded.policies.email_key()?);
     let usage = match loaded.lines.iter().any(|line| line.meaning() == Kind::Usage) {
@@ -170,44 +210,59 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
     };
     let (pools, daily) = earn(&loaded, &policy)?;
     let usage = marts::usage_days(session).await?;
-    let Some(window) = window(options, usage, pools.days()) else {
+    let Some(window) = window(options, [usage, pools.days(), bills.days()]) else {
         return Err(ReportError::Nothing);
     };
-    let calls = ReportCalls {
-        window,
-        currency: options.currency,
-        rates: &policy.rates,
+    let bill_days = bills.in_days(window, &policy.rates, options.currency);
+    let mut costs = CostPools::default();
+    bills.pool(&bill_days, &mut costs);
+    variable_costs(&loaded, &policy, &mut costs);
+    let outcomes = match session.table_exist("spans")? {
+        true => outcomes.over(of_attribute(session, &options.outcome_labels, window.from).await?),
+        false => outcomes,
     };
-    marts::register_calls(session, &calls).await?;
-    let revenue = allocate_all(session, &pools, window, options).await?;
-    let by_key = marts::register_revenue(session, &revenue, window)?;
-    let mut sheets = Vec::new();
-    for mart in &MARGIN_MARTS {
-        let rows = marts::build(session, mart).await?;
-        sheets.push(Sheet { name: mart.name, rows });
-    }
-    let by_customer = sheets.iter().find(|sheet| sheet.name == "margin_by_customer");
+    let sources = Sources {
+        calls: ReportCalls {
+            window,
+            currency: options.currency,
+            rates: &policy.rates,
+            customer_plans: pools.customer_plans(),
+            target_margin_pct: options.policy.target_margin_pct,
+        },
+        revenue: &pools,
+        costs: &costs,
+        spreads: &bills.spreads(),
+        outcomes: outcomes.rows(window.to)?,
+        table: &weights,
+        by: options.policy.allocation,
+    };
+    let mut figures = figures::figures(session, &sources).await?;
     let periods = usage.and_then(|usage| Periods::of(window, usage));
-    let change = match periods.zip(by_customer) {
-        Some((periods, sheet)) => {
+    let change = match periods.zip(figures.sheet("margin_by_customer")) {
+        Some((periods, by_customer)) => {
             let earned = Earned {
-                pools: &pools,
                 daily: &daily,
-                by_customer: &sheet.rows,
+                by_customer,
+                bills: &bills,
             };
-            Some(changed(session, &calls, periods, &earned).await?)
+            Some(changed(session, &sources, periods, &earned).await?)
         }
         None => None,
     };
-    let model = ReportModel::build(session, &sheets, &loaded.report, options, window, change).await?;
+    let mut model = ReportModel::build(session, &figures.sheets, &loaded.report, options, window, change).await?;
+    model.bill_files = bills.report.lines();
+    model.warnings.extend(bills.report.warnings());
     let rows = model.coverage.rows(window)?;
-    sheets.push(Sheet {
-        name: "data_quality",
-        rows,
+    figures.sheets.push(Sheet {
+        name: "outcomes",
+        rows: outcomes.rows(window.to)?,
     });
-    let rows = output::unit_cost_rows(&model.units, &model.currency, window)?;
-    sheets.push(Sheet {
-        name: "unit_costs",
+    figures.sheets.push(Sheet {
+        name: "bill_lines",
+        rows: bill_batch(&bills, &bill_days, options.currency)?,
+    });
+    figures.sheets.push(Sheet {
+        name: "data_quality",
         rows,
     });
     Ok(Computed {
@@ -215,8 +270,7 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
         policy,
         daily,
         window,
-        by_key,
-        sheets,
+        figures,
         model,
     })
 }
@@ -259,26 +313,25 @@ fn earn(loaded: &Loaded, policy: &RevenuePolicy) -> Result<(RevenuePools, Vec<Re
     Ok((pools, daily.finish()?))
 }
 
-async fn allocate_all(
-    session: &SessionContext,
-    pools: &RevenuePools,
-    window: Window,
-    options: &ReportOptions,
-) -> Result<Vec<(Dimension, Vec<KeyRevenue>)>, ReportError> {
-    let mut all = Vec::new();
-    for dimension in Dimension::ALL {
-        let shares = marts::cost_shares(session, dimension, window).await?;
-        all.push((
-            dimension,
-            allocate::revenue_by_key(dimension, pools, &shares, options.currency),
-        ));
+/// Costs of selling and of being paid that revenue files tell: of their customers, outside of cost of goods.
+fn variable_costs(loaded: &Loaded, policy: &RevenuePolicy, costs: &mut CostPools) {
+    for line in &loaded.costs {
+        let source = CostSource {
+            name: line.kind.as_deref().unwrap_or("variable").to_owned(),
+            class: CostClass::Variable,
+        };
+        for day in policy.days(line) {
+            match day.report_amount {
+                Some(amount) => costs.add_known(source.clone(), Earner::of(&day), day.day, amount),
+                None => costs.add_without_rate(source.clone(), line.currency, day.day, day.amount),
+            }
+        }
     }
-    Ok(all)
 }
 
-/// The days asked for; where none are asked for, every day that has calls or revenue.
-fn window(options: &ReportOptions, usage: Option<(Day, Day)>, revenue: Option<(Day, Day)>) -> Option<Window> {
-    let known = || usage.into_iter().chain(revenue);
+/// The days asked for; where none are asked for, every day that has calls, revenue or bills.
+fn window(options: &ReportOptions, known: [Option<(Day, Day)>; 3]) -> Option<Window> {
+    let known = || known.into_iter().flatten();
     let from = options.from.map(day_number).or_else(|| known().map(|(first, _)| first).min());
     let to = options.to.map(day_number).or_else(|| known().map(|(_, last)| last).max());
     let (from, to) = (from.or(to)?, to.or(from)?);

@@ -6,7 +6,10 @@ use std::str::FromStr;
 use chrono::{DateTime, NaiveDate, Utc};
 
 use super::ReportError;
-use crate::revenue::{Currency, RevenueInputs};
+use crate::allocate::RevenueKey;
+use crate::bills::{BillConfig, BillFile};
+use crate::outcomes::OutcomeLabels;
+use crate::revenue::{Amount, Currency, RevenueInputs};
 
 /// A report's inputs, days and outputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,60 @@ pub struct ReportOptions {
     pub currency: Currency,
     /// The only clock: what the outputs name as their time. It selects nothing.
     pub as_of: Option<DateTime<Utc>>,
+    /// `[[bill]]`.
+    pub bills: Vec<BillConfig>,
+    /// `--bill`.
+    pub bill_files: Vec<BillFile>,
+    /// `--outcomes`.
+    pub outcomes: Vec<PathBuf>,
+    /// `[outcomes]`.
+    pub outcome_labels: OutcomeLabels,
+    /// `[report]`: what the user decides about allocation and targets.
+    pub policy: ReportPolicy,
+}
+
+/// Decisions of the user that no file of a run makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportPolicy {
+    /// By what revenue is shared out where nobody says what it was for.
+    pub allocation: RevenueKey,
+    /// The table of weights, where revenue is shared out by weights.
+    pub allocation_weights: Option<PathBuf>,
+    /// The gross margin aimed at, in percent, below 100: break-even prices and who is short of them are measured by it.
+    pub target_margin_pct: Amount,
+}
+
+impl Default for ReportPolicy {
+    fn default() -> ReportPolicy {
+        ReportPolicy {
+            allocation: RevenueKey::Cost,
+            allocation_weights: None,
+            // What software sells at between products built on models, at about 65 %, and classic SaaS, at 80 to 90 %.
+            target_margin_pct: Amount::from_scaled(70 * 10_i128.pow(12)),
+        }
+    }
+}
+
+impl ReportPolicy {
+    fn check(&self) -> Result<(), ReportError> {
+        let wrong = |key, reason: &str| {
+            Err(ReportError::Policy {
+                key,
+                reason: reason.to_owned(),
+            })
+        };
+        let hundred = Amount::from_scaled(100 * 10_i128.pow(12));
+        match (self.allocation, &self.allocation_weights) {
+            (RevenueKey::Weights, None) => wrong("allocation_weights", "is missing: name the file dimension,key,weight"),
+            (_, Some(_)) if self.allocation != RevenueKey::Weights => {
+                wrong("allocation_weights", "has no effect: set allocation = \"weights\"")
+            }
+            _ if self.target_margin_pct.is_negative() || self.target_margin_pct >= hundred => {
+                wrong("target_margin_pct", "is a percentage from 0 to below 100")
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 impl Default for ReportOptions {
@@ -43,12 +100,18 @@ impl Default for ReportOptions {
             formats: OutputFormat::DEFAULT.to_vec(),
             currency: Currency::USD,
             as_of: None,
+            bills: Vec::new(),
+            bill_files: Vec::new(),
+            outcomes: Vec::new(),
+            outcome_labels: OutcomeLabels::default(),
+            policy: ReportPolicy::default(),
         }
     }
 }
 
 impl ReportOptions {
     pub(super) fn check(&self) -> Result<(), ReportError> {
+        self.policy.check()?;
         match (self.from, self.to) {
             (Some(from), Some(to)) if to < from => Err(ReportError::ReversedDays { from, to }),
             _ => self.out.as_deref().map_or(Ok(()), crate::output::check_ours),
@@ -65,7 +128,7 @@ pub enum OutputFormat {
     Csv,
     /// `report.json`, what the page says, and `<mart>.json`.
     Json,
-    /// `report.md`, for a chat or a pull request.
+    /// `report.md`, for a pull request or a wiki, and `summary.txt`, for a chat.
     Md,
     /// `report.xlsx`, a workbook with one sheet a mart.
     Xlsx,

@@ -239,6 +239,7 @@ async fn the_same_inputs_give_the_same_bytes_and_rows() {
         "report.html",
         "report.md",
         "report.xlsx",
+        "summary.txt",
         "report.json",
         "margin_by_customer.csv",
         "margin_daily.json",
@@ -531,13 +532,15 @@ async fn the_page_is_self_contained_and_escapes_what_comes_from_outside() {
     computed.model.by_feature[0].key = "<b>&co".to_owned();
     // To look at it: MARGINLAKE_TEST_PAGE=some/folder cargo test -p marginlake-reporter the_page
     let out = std::env::var_os("MARGINLAKE_TEST_PAGE").map_or_else(|| folder.path().join("out"), PathBuf::from);
-    crate::output::publish(&out, &OutputFormat::DEFAULT, &computed.model, &computed.sheets).unwrap();
+    crate::output::publish(&out, &OutputFormat::DEFAULT, &computed.model, &computed.figures.sheets).unwrap();
     fs::write(out.join("report.txt"), terminal(&computed.model, TerminalStyle::default())).unwrap();
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for absent in ["<script", "http://", "https://", "<b>&co", "<link", "<img", "NaN"] {
         assert!(!page.contains(absent), "{absent}");
     }
     assert!(page.contains("&lt;b&gt;&amp;co"));
+    let message = fs::read_to_string(out.join("summary.txt")).unwrap();
+    assert!(message.starts_with("Margins ") && message.chars().count() <= 901, "{message}");
     // A picture has a description; a bar stands in the row of a table that says the same.
     assert_eq!(page.matches("role=\"img\"").count(), page.matches("<desc>").count());
     assert!(page.matches("<svg class=\"bar\"").count() == page.matches("<svg class=\"bar\" aria-hidden=\"true\"").count());

@@ -20,7 +20,7 @@ pub mod policy;
 pub mod presets;
 pub mod recognise;
 pub mod refusal;
-mod table;
+pub(crate) mod table;
 pub mod tables;
 pub mod time;
 

@@ -1,6 +1,8 @@
 //! A provider's response as an emitter recorded it: response id, model, service tier and usage, nothing else.
 
-use super::scan::{Scalar, ScanError, scan};
+use std::borrow::Cow;
+
+use super::scan::{Place, Scalar, ScanError, scan_places};
 use super::usage::{Origin, RawCounts};
 
 /// What is taken from a response.
@@ -19,54 +21,99 @@ pub(crate) struct Response<'a> {
     pub(crate) at_top: bool,
 }
 
+/// How many objects inside an object, written as text, are read.
+const MOST_INNER: usize = 256;
+
 /// Reads a response, or an agent's result that holds the usage of its calls.
 pub(crate) fn read(text: &str) -> Result<Response<'_>, ScanError> {
     let mut response = Response::default();
-    let mut current = RawCounts::default();
-    // Objects that repeat one usage in two forms (`usage`, `usage_metadata`) must not be added.
-    let mut form: Option<&str> = None;
-    let mut repetition = RawCounts::default();
-    scan(text, |path, scalar| {
+    let mut usages = Usages::default();
+    let mut inner: Vec<&str> = Vec::new();
+    scan_places(text, |place, scalar| {
         if let Scalar::Text(word) = scalar {
-            response.word(path, word);
+            response.word(place.path, word);
+            if inner.len() < MOST_INNER && is_object_as_text(place.path, word) {
+                inner.push(word);
+            }
         }
-        let Some((name, inner)) = usage_inside(path) else { return };
-        if *form.get_or_insert(name) != name {
-            repetition.take(inner, scalar, Origin::Provider);
-            return;
-        }
-        response.at_top |= path[0] == name;
-        let starts_anew = current.input.is_some() && matches!(inner, ["prompt_tokens" | "input_tokens" | "promptTokenCount"]);
-        if starts_anew {
-            response.add(&current);
-            current = RawCounts::default();
-        }
-        current.take(inner, scalar, Origin::Provider);
+        usages.take(place, scalar);
     })?;
-    if !current.is_empty() {
-        response.add(&current);
+    for text in inner {
+        // What a model wrote may look like anything: a part that cannot be read says nothing.
+        usages.next_text();
+        let _ = scan_places(&unescaped(text), |place, scalar| usages.take(place, scalar));
     }
-    if repetition.input == response.first.input && repetition.output == response.first.output {
-        response.first.complete(&repetition);
-    }
+    usages.finish(&mut response);
     Ok(response)
 }
 
-impl<'a> Response<'a> {
-    fn add(&mut self, counts: &RawCounts) {
-        if self.usages == 0 {
-            self.first = *counts;
+/// Collects the usage objects of a text.
+#[derive(Default)]
+struct Usages {
+    first: Option<RawCounts>,
+    sum: RawCounts,
+    count: u32,
+    at_top: bool,
+    current: RawCounts,
+    /// Which object `current` is: the text, and the container in it.
+    object: (u32, u32),
+    text: u32,
+    /// Objects that repeat one usage in two forms (`usage`, `usage_metadata`) must not be added.
+    form: Option<&'static str>,
+    repetition: RawCounts,
+}
+
+impl Usages {
+    fn take(&mut self, place: Place<'_, '_>, scalar: Scalar<'_>) {
+        let Some((name, at)) = usage_inside(place.path) else { return };
+        let inner = &place.path[at + 1..];
+        if *self.form.get_or_insert(name) != name {
+            self.repetition.take(inner, scalar, Origin::Provider);
+            return;
         }
-        self.usage.add(counts);
-        self.usages += 1;
+        let object = (self.text, place.containers.get(at + 1).copied().unwrap_or(0));
+        if object != self.object {
+            self.close();
+            self.object = object;
+        }
+        self.at_top |= at == 0 && self.text == 0;
+        self.current.take(inner, scalar, Origin::Provider);
     }
 
+    fn next_text(&mut self) {
+        self.text += 1;
+    }
+
+    fn close(&mut self) {
+        let counts = std::mem::take(&mut self.current);
+        if counts.is_empty() {
+            return;
+        }
+        self.first.get_or_insert(counts);
+        self.sum.add(&counts);
+        self.count += 1;
+    }
+
+    fn finish(mut self, response: &mut Response<'_>) {
+        self.close();
+        let mut first = self.first.unwrap_or_default();
+        if self.repetition.input == first.input && self.repetition.output == first.output {
+            first.complete(&self.repetition);
+        }
+        (response.usage, response.first, response.usages, response.at_top) = (self.sum, first, self.count, self.at_top);
+    }
+}
+
+impl<'a> Response<'a> {
     fn word(&mut self, path: &[&'a str], word: &'a str) {
         match path {
             ["id" | "responseId"] | [.., "response_metadata", "id"] if is_response_id(word) => {
                 self.id.get_or_insert(word);
             }
-            ["model" | "modelVersion"] => {
+            ["model" | "modelVersion"]
+            | ["meta", "model"]
+            | ["replies", "[]", "meta", "model"]
+            | [.., "response_metadata", "model_name" | "model"] => {
                 self.model.get_or_insert(word);
             }
             ["service_tier"] | ["usage", "service_tier"] | [.., "response_metadata", "service_tier"] => {
@@ -83,34 +130,76 @@ fn is_response_id(id: &str) -> bool {
     id.len() >= 12 && id.len() <= 256 && !id.contains('\\') && PREFIXES.iter().any(|prefix| id.starts_with(prefix))
 }
 
-/// The name of the usage object that a path lies in, and the path inside it.
-fn usage_inside<'p, 'a>(path: &'p [&'a str]) -> Option<(&'a str, &'p [&'a str])> {
+/// Places where frameworks put a response or a message; never below content.
+const PLACES: &[&str] = &[
+    "[]",
+    "generations",
+    "message",
+    "kwargs",
+    "response_metadata",
+    "llm_output",
+    "custom",
+    "response",
+    "meta",
+    "_meta",
+    "replies",
+    "messages",
+    "last_message",
+    "data",
+    "llm",
+    "generator",
+    "output",
+    "raw",
+];
+
+/// The name of the usage object that a path lies in, and where it stands in the path.
+fn usage_inside(path: &[&str]) -> Option<(&'static str, usize)> {
     const NAMES: &[&str] = &["usage", "usageMetadata", "usage_metadata", "token_usage"];
-    let at = path.iter().position(|name| NAMES.contains(name))?;
-    // Only where providers and frameworks put it, never below content.
-    let allowed = path[..at].iter().all(|name| {
-        matches!(
-            *name,
-            "[]" | "generations"
-                | "message"
-                | "kwargs"
-                | "response_metadata"
-                | "llm_output"
-                | "custom"
-                | "response"
-                | "meta"
-                | "_meta"
-                | "replies"
-                | "messages"
-                | "last_message"
-                | "data"
-                | "llm"
-                | "generator"
-                | "output"
-                | "raw"
-        )
-    });
-    allowed.then(|| (path[at], &path[at + 1..]))
+    let (at, name) = path
+        .iter()
+        .enumerate()
+        .find_map(|(at, key)| Some((at, *NAMES.iter().find(|name| *name == key)?)))?;
+    path[..at].iter().all(|key| PLACES.contains(key)).then_some((name, at))
+}
+
+/// `ChatMessage(…)`: a message or response that an emitter could only write as its `repr`.
+fn is_object_as_text(path: &[&str], text: &str) -> bool {
+    let holds = path
+        .iter()
+        .rev()
+        .find(|key| **key != "[]")
+        .is_some_and(|key| matches!(*key, "raw" | "replies" | "messages" | "last_message"));
+    let name = text
+        .bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+        .count();
+    holds
+        && path.iter().all(|key| PLACES.contains(key))
+        && name > 0
+        && text.as_bytes().get(name) == Some(&b'(')
+        && text.contains("usage")
+}
+
+/// A JSON string's escapes undone; what is no escape stands.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.chars();
+    while let Some(next) = rest.next() {
+        match (next, next == '\\') {
+            (_, false) => plain.push(next),
+            (_, true) => match rest.next() {
+                Some('n' | 'r' | 't') => plain.push(' '),
+                // No count is written in such an escape, and no quote that ends a string.
+                Some('u') => plain.push('?'),
+                Some(escaped) => plain.push(escaped),
+                None => {}
+            },
+        }
+    }
+    Cow::Owned(plain)
 }
 
 #[cfg(test)]
@@ -149,5 +238,29 @@ mod tests {
             (response.usage.input, response.usage.output, response.usages),
             (Some(11), Some(3), 2)
         );
+    }
+
+    #[test]
+    fn usage_is_told_apart_by_object_whatever_the_order_of_its_keys() {
+        let text = r#"{"messages":[{"meta":{"usage":{"completion_tokens":1,"prompt_tokens":5}}},
+            {"meta":{"usage":{"cache_read_input_tokens":3,"completion_tokens":2,"prompt_tokens":6}}}]}"#;
+        let response = read(text).expect("well formed");
+        assert_eq!((response.usage.input, response.usage.output), (Some(11), Some(3)));
+        assert_eq!(response.first.cache_read, None);
+    }
+
+    #[test]
+    fn objects_that_were_written_as_text_are_read() {
+        let haystack = r#"{"replies": ["ChatMessage(_role=<ChatRole.ASSISTANT: 'assistant'>, _content=[TextContent(text='say \"usage\": it\\'s (fine')], _name=None, _meta={'model': 'gpt-4.1', 'usage': {'completion_tokens': 594, 'prompt_tokens': 13919, 'prompt_tokens_details': {'cached_tokens': 6547, 'text_tokens': None}}})"]}"#;
+        let smolagents = r#"{"role": "assistant", "raw": "ChatCompletion(id='chatcmpl-1', choices=[Choice(index=0)], usage=CompletionUsage(completion_tokens=473, prompt_tokens=15788, prompt_tokens_details=PromptTokensDetails(audio_tokens=0, cached_tokens=8943)))"}"#;
+        for (text, expected) in [
+            (haystack, (Some(13919), Some(594), Some(6547))),
+            (smolagents, (Some(15788), Some(473), Some(8943))),
+        ] {
+            let counts = read(text).expect("well formed").first;
+            assert_eq!((counts.input, counts.output, counts.cache_read), expected, "{text}");
+        }
+        let spoken = r#"{"replies": [{"content": "ChatMessage(_meta={'usage': {'prompt_tokens': 9}})"}]}"#;
+        assert_eq!(read(spoken).expect("well formed").usages, 0, "content is not read");
     }
 }

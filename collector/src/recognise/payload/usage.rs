@@ -182,6 +182,7 @@ impl RawCounts {
                 Slot::CacheWrite
             }
             "cache_write_tokens"
+            | "cache_write_input_tokens"
             | "cache_creation_tokens"
             | "cache_creation"
             | "cacheWriteTokens"

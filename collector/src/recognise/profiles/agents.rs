@@ -39,6 +39,18 @@ const LOGFIRE: Profile = Profile {
 
 pub(super) const PROFILES: &[Profile] = &[
     Profile {
+        id: "pydantic_ai_0",
+        emitter: "Pydantic AI before 1.3",
+        scopes: &[Is("pydantic-ai")],
+        versions: Versions { from: "", before: "1.3" },
+        names: &[(Is("agent run"), Role::Agent), (Is("running tools"), Role::Chain)],
+        input: InputMode::Inclusive,
+        output: OutputMode::Inside,
+        cannot: "Cached tokens of OpenAI and Google",
+        fix: "Update to the newest version",
+        ..BASE
+    },
+    Profile {
         id: "pydantic_ai",
         emitter: "Pydantic AI",
         scopes: &[Is("pydantic-ai")],
@@ -49,6 +61,28 @@ pub(super) const PROFILES: &[Profile] = &[
         cannot: "Nothing that is billed",
         fix: "Nothing to do",
         ..BASE
+    },
+    Profile {
+        id: "logfire_openai_agents",
+        emitter: "Logfire, OpenAI Agents SDK",
+        scopes: &[Is("logfire.openai_agents")],
+        names: &[
+            (Starts("Chat completion with"), Role::Llm),
+            (Starts("Responses API with"), Role::Llm),
+            (Starts("Turn "), Role::Step),
+            (Starts("Task"), Role::Step),
+            (Starts("Agent run"), Role::Agent),
+            (Starts("OpenAI Agents trace"), Role::Workflow),
+            (Starts("Function: "), Role::Tool),
+        ],
+        // Its own usage object stands under the bare key `usage`, on calls as on turns.
+        habits: Habits {
+            bare_keys: true,
+            ..Habits::NONE
+        },
+        cannot: "Nothing that is billed",
+        fix: "Nothing to do",
+        ..LOGFIRE
     },
     Profile {
         scopes: &[Starts("logfire.")],
@@ -199,14 +233,18 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "haystack",
         emitter: "Haystack, native",
         scopes: &[Starts("haystack")],
-        markers: &[Marker::Has(Field::HaystackComponent)],
+        markers: &[Marker::Has(Field::HaystackType), Marker::Has(Field::HaystackComponent)],
         names: &[
             (Is("haystack.pipeline.run"), Role::Workflow),
             (Starts("haystack.agent."), Role::Agent),
-            (Is("haystack.component.run"), Role::Chain),
         ],
-        cannot: "Usage: it stands only within content",
-        fix: "Instrument the provider's SDK",
+        output: OutputMode::Raw,
+        habits: Habits {
+            messages_carry_usage: true,
+            ..Habits::NONE
+        },
+        cannot: "Usage, unless content tracing is on: it stands only within content",
+        fix: "Set `HAYSTACK_CONTENT_TRACING_ENABLED`, whose text is dropped here, or instrument the provider's SDK",
         ..BASE
     },
     Profile {

@@ -64,11 +64,13 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "openinference_haystack",
         emitter: "openinference-instrumentation-haystack",
         scopes: &[Is("openinference.instrumentation.haystack")],
+        output: OutputMode::Raw,
+        split: CacheSplit::Unknown,
         habits: Habits {
             messages_carry_usage: true,
             ..Habits::NONE
         },
-        cannot: "Single calls of an agent: its result holds their sum",
+        cannot: "Cached tokens, but for the output's text; single calls of an agent: its result holds their sum",
         fix: "Instrument the provider's SDK as well",
         ..OPENINFERENCE
     },
@@ -149,13 +151,22 @@ pub(super) const PROFILES: &[Profile] = &[
     },
     Profile {
         id: "openinference_openai",
-        emitter: "openinference-instrumentation-openai, -openai-agents (Python and JavaScript)",
+        emitter: "openinference-instrumentation-openai (Python and JavaScript)",
         scopes: &[
             Is("openinference.instrumentation.openai"),
-            Is("openinference.instrumentation.openai_agents"),
             Is("@arizeai/openinference-instrumentation-openai"),
         ],
         output: OutputMode::Raw,
+        ..OPENINFERENCE
+    },
+    Profile {
+        id: "openinference_openai_agents",
+        emitter: "openinference-instrumentation-openai-agents",
+        scopes: &[Is("openinference.instrumentation.openai_agents")],
+        output: OutputMode::Raw,
+        split: CacheSplit::Unknown,
+        cannot: "Cached tokens and reasoning of the chat completions API, which the Agents SDK does not pass on",
+        fix: "Use the responses API, or openinference-instrumentation-openai beside it",
         ..OPENINFERENCE
     },
     Profile {

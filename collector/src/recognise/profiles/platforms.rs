@@ -44,9 +44,19 @@ pub(super) const PROFILES: &[Profile] = &[
         ..BASE
     },
     Profile {
+        id: "openlit_1",
+        emitter: "OpenLIT before its instrumentations had scopes of their own",
+        scopes: &[Is("openlit.otel.tracing")],
+        input: InputMode::ExclusiveForAnthropic,
+        output: OutputMode::Raw,
+        cannot: "Cached tokens and reasoning; whether a stream's usage is real",
+        fix: "Update to the newest version",
+        ..BASE
+    },
+    Profile {
         id: "openlit",
         emitter: "OpenLIT",
-        scopes: &[Is("openlit.otel.tracing"), Starts("openlit.")],
+        scopes: &[Starts("openlit.")],
         markers: &[Marker::Has(Field::OpenlitAgent)],
         input: InputMode::ExclusiveForAnthropic,
         output: OutputMode::Raw,

@@ -1,4 +1,5 @@
-//! Vercel AI SDK, versions 4 to 7: one scope `ai` without a version, told apart by what a span carries.
+//! Vercel AI SDK: versions 4 to 6 share the scope `ai` without a version and are told apart by what a span carries;
+//! version 7 has the scope `gen_ai`.
 //! Facts: conventions 3A, 3B, 3C [ai4] to [ai7]; captures `vercel-ai-sdk*`.
 
 use super::super::field::Field;
@@ -28,27 +29,36 @@ static VERCEL_6: Profile = Profile {
     ..VERCEL
 };
 
-static VERCEL_7: Profile = Profile {
+const VERCEL_7: Profile = Profile {
     id: "vercel_ai_7",
     emitter: "Vercel AI SDK 7 (OpenTelemetry integration)",
     input: InputMode::Inclusive,
     output: OutputMode::Inside,
     split: CacheSplit::Reported,
-    cannot: "User and conversation, unless `runtimeContext` is switched on",
+    cannot: "Reasoning; cache writes of structured output; user and conversation, unless `runtimeContext` is switched on",
     fix: "Switch `runtimeContext` on",
     ..VERCEL
 };
 
-pub(super) const PROFILES: &[Profile] = &[Profile {
-    markers: &[Marker::Has(Field::AiOperationId)],
-    variants: &[
-        (Marker::Has(Field::Uncached), &VERCEL_6),
-        (Marker::KeyStarts("ai.usage.inputTokenDetails."), &VERCEL_6),
-        (Marker::Has(Field::OperationName), &VERCEL_7),
-    ],
-    scopes: &[Is("ai"), Starts("@ai-sdk/")],
-    ..VERCEL
-}];
+/// The scope of `@ai-sdk/otel`.
+const VERCEL_7_SCOPE: Profile = Profile {
+    scopes: &[Is("gen_ai"), Is("@ai-sdk/otel")],
+    ..VERCEL_7
+};
+
+pub(super) const PROFILES: &[Profile] = &[
+    VERCEL_7_SCOPE,
+    Profile {
+        markers: &[Marker::Has(Field::AiOperationId)],
+        variants: &[
+            (Marker::Has(Field::Uncached), &VERCEL_6),
+            (Marker::KeyStarts("ai.usage.inputTokenDetails."), &VERCEL_6),
+            (Marker::Has(Field::OperationName), &VERCEL_7_SCOPE),
+        ],
+        scopes: &[Is("ai"), Starts("@ai-sdk/")],
+        ..VERCEL
+    },
+];
 
 /// The profiles that only a span's own attributes tell apart.
-pub(super) static VARIANTS: &[&Profile] = &[&VERCEL_6, &VERCEL_7];
+pub(super) static VARIANTS: &[&Profile] = &[&VERCEL_6];

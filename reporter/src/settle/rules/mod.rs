@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 
 pub use class::ClassRule;
 pub use cost::{CostRule, Per};
+pub(crate) use predicate::compile;
 pub use predicate::{Patterns, Predicate};
 
 use super::call::Call;

@@ -121,7 +121,8 @@ pub(super) fn tag<'r>(record: &'r Record, key: &str) -> Option<&'r str> {
     found.1.as_deref()
 }
 
-fn compile(patterns: &Patterns) -> Result<Regex, regex::Error> {
+/// One pattern for all of `patterns`.
+pub(crate) fn compile(patterns: &Patterns) -> Result<Regex, regex::Error> {
     let all = match patterns {
         Patterns::One(pattern) => std::slice::from_ref(pattern),
         Patterns::Any(patterns) => patterns,

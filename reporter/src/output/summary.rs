@@ -1,0 +1,72 @@
+//! `summary.txt`: the report in a few lines, to be sent to a chat as it is.
+
+use super::display::{self, money, share_text, signed_money};
+use super::model::ReportModel;
+
+/// Characters at most: what chat programs show without folding a message.
+const MOST: usize = 900;
+
+/// Do we make money, how sure is it, what changed, what loses most, what to do: a line each.
+pub(super) fn summary(model: &ReportModel) -> String {
+    let mut lines = vec![
+        format!("Margins {} to {}: {}", model.from, model.to, model.verdict()),
+        trust(model),
+    ];
+    if let Some(change) = &model.change {
+        let why = change.main_step().map_or(String::new(), |step| {
+            format!(
+                ", most of all by {} ({})",
+                step.title.to_lowercase(),
+                signed_money(step.amount, &model.currency)
+            )
+        });
+        lines.push(format!(
+            "Against {} to {}: gross margin {}{why}.",
+            change.before_from,
+            change.before_to,
+            signed_money(change.margin(), &model.currency)
+        ));
+    }
+    if let Some(loss) = model.losses.first() {
+        let month = money(loss.lost_per_month, &model.currency);
+        lines.push(format!(
+            "Loses most: {} {}, {month} a month: {}.",
+            loss.dimension,
+            cut(&loss.key),
+            loss.cause
+        ));
+    }
+    if let Some(lever) = model.levers.first() {
+        let month = money(lever.per_month, &model.currency);
+        lines.push(format!(
+            "Do first: {} {}: {} ({month} a month).",
+            lever.dimension,
+            cut(&lever.key),
+            lever.action
+        ));
+    }
+    let mut text = lines.join("\n");
+    if text.chars().count() > MOST {
+        text = text.chars().take(MOST - 1).chain(['…']).collect();
+    }
+    text + "\n"
+}
+
+fn trust(model: &ReportModel) -> String {
+    let gaps: Vec<String> = model
+        .coverage
+        .shares
+        .iter()
+        .filter(|share| !share.is_complete())
+        .map(|share| format!("{} {}", share.title.to_lowercase(), share_text(share.percent(), false)))
+        .collect();
+    match gaps.is_empty() {
+        true => "Everything is priced, attributed and matched.".to_owned(),
+        false => format!("Covered: {}.", gaps.join(", ")),
+    }
+}
+
+/// Ids come from outside and may be long.
+fn cut(key: &str) -> String {
+    display::shorten(key, 60)
+}
