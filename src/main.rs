@@ -23,6 +23,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// Bodies and rows are allocated on one thread and freed on another, which the system's allocator is slow at and keeps
+/// memory for (docs/performance.md).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Does this AI feature make money? OTLP in, exact LLM costs in a Delta lake, revenue joined, margins out.
 #[derive(Debug, Parser)]
 #[command(name = "marginlake", version, propagate_version = true, max_term_width = 100)]

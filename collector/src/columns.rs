@@ -7,6 +7,7 @@ use arrow::array::{
     MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, SchemaRef};
+use marginlake_lake::receipt::compact;
 use marginlake_lake::schema::{BUCKETS, MONEY_PRECISION, MONEY_SCALE};
 use marginlake_lake::{ReceiptBuilder, ReceiptLine, Table};
 use marginlake_pricing::Line;
@@ -95,6 +96,7 @@ pub(crate) struct Columns {
     ids: [BinaryBuilder; 3],
     event_key: StringBuilder,
     times: [TimestampMicrosecondBuilder; 2],
+    /// start_time_unix_nano and end_time_unix_nano, which older collectors wrote, and priced_at_unix_nano.
     nanos: [Int64Builder; 3],
     received_at: TimestampMicrosecondBuilder,
     /// tenant, service_name, environment, scope_name, scope_version, name, kind, status, error_type, role, convention,
@@ -121,6 +123,12 @@ pub(crate) struct Columns {
     catalogue_hash: StringBuilder,
     flags: ListBuilder<StringBuilder>,
     tags: MapBuilder<StringBuilder, StringBuilder>,
+    /// start_nano and end_nano.
+    below_micros: [Int64Builder; 2],
+    /// receipt_rates and receipt_quantities.
+    receipt: [StringBuilder; 2],
+    rates: String,
+    quantities: String,
 }
 
 impl Columns {
@@ -156,6 +164,10 @@ impl Columns {
             catalogue_hash: StringBuilder::new(),
             flags: texts(),
             tags: map(StringBuilder::new()),
+            below_micros: Default::default(),
+            receipt: Default::default(),
+            rates: String::new(),
+            quantities: String::new(),
             schema,
         }
     }
@@ -170,9 +182,12 @@ impl Columns {
         for (builder, nanos) in self.times.iter_mut().zip([row.start_unix_nano, row.end_unix_nano]) {
             builder.append_option(nanos.map(micros));
         }
-        let nanos = [row.start_unix_nano, row.end_unix_nano, Some(row.priced_at_unix_nano)];
-        for (builder, nanos) in self.nanos.iter_mut().zip(nanos) {
+        let priced_at = Some(row.priced_at_unix_nano).filter(|at| row.start_unix_nano != Some(*at));
+        for (builder, nanos) in self.nanos.iter_mut().zip([None, None, priced_at]) {
             builder.append_option(nanos);
+        }
+        for (builder, nanos) in self.below_micros.iter_mut().zip([row.start_unix_nano, row.end_unix_nano]) {
+            builder.append_option(nanos.map(|nanos| nanos.rem_euclid(1_000)));
         }
         self.received_at.append_value(micros(row.received_at_unix_nano));
         let texts = [
@@ -226,12 +241,24 @@ impl Columns {
         self.cost_source.append_option(row.cost_source);
         self.reported_cost.append_option(row.reported_cost);
         self.reported_cost_kind.append_option(row.reported_cost_kind);
-        self.cost_lines
-            .append((!row.cost_lines.is_empty()).then(|| row.cost_lines.iter().map(receipt_line)));
+        self.receipt(row.cost_lines);
         self.price_id.append_option(row.price_id);
         self.catalogue_hash.append_option(row.catalogue_hash);
         list(&mut self.flags, &row.flags);
         text_map(&mut self.tags, row.tags.iter().copied());
+    }
+
+    fn receipt(&mut self, lines: &[Line]) {
+        let [rates, quantities] = &mut self.receipt;
+        let is_compact = compact::write(lines.iter().map(receipt_line), &mut self.rates, &mut self.quantities);
+        if lines.is_empty() || !is_compact {
+            rates.append_null();
+            quantities.append_null();
+        } else {
+            rates.append_value(&self.rates);
+            quantities.append_value(&self.quantities);
+        }
+        self.cost_lines.append((!is_compact).then(|| lines.iter().map(receipt_line)));
     }
 
     /// The rows so far as one batch; the builders start anew.
@@ -268,6 +295,12 @@ impl Columns {
         columns.push(Arc::new(self.catalogue_hash.finish()));
         columns.push(Arc::new(self.flags.finish()));
         columns.push(Arc::new(self.tags.finish()));
+        columns.extend(
+            self.below_micros
+                .iter_mut()
+                .map(|builder| Arc::new(builder.finish()) as ArrayRef),
+        );
+        columns.extend(self.receipt.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
         RecordBatch::try_new(Arc::clone(&self.schema), columns).expect("the builders follow the schema: tested below")
     }
 }

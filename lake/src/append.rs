@@ -114,7 +114,7 @@ impl LakeTable {
     }
 
     /// On a local lake the commit itself must be on the disk before anybody relies on it.
-    fn sync_commit(&self, version: u64) -> Result<(), LakeError> {
+    pub(crate) fn sync_commit(&self, version: u64) -> Result<(), LakeError> {
         let Some(root) = &self.local else { return Ok(()) };
         let log = root.join("_delta_log");
         durable::sync(&log.join(format!("{version:020}.json")))?;

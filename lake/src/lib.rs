@@ -10,7 +10,7 @@ mod error;
 mod files;
 mod location;
 mod open;
-mod receipt;
+pub mod receipt;
 pub mod schema;
 
 pub use append::AppTransaction;

@@ -57,7 +57,7 @@ impl Lake {
     /// The table `name`, created empty with `schema` when it does not exist.
     pub async fn ensure_named(&self, name: &str, schema: &SchemaRef, partitions: &[&str]) -> Result<LakeTable, LakeError> {
         if let Some(table) = self.load(name, None).await? {
-            return Ok(table);
+            return table.with_columns_of(schema).await;
         }
         match self.create(name, schema, partitions).await {
             Ok(()) | Err(LakeError::Conflict { .. }) => {}
@@ -178,6 +178,32 @@ impl LakeTable {
     /// Columns, partition columns included.
     pub fn schema(&self) -> Result<SchemaRef, LakeError> {
         Ok(self.state()?.snapshot().arrow_schema())
+    }
+
+    /// Adds the columns of `schema` that the table was made without: a newer version writes more of them.
+    async fn with_columns_of(mut self, schema: &SchemaRef) -> Result<Self, LakeError> {
+        let present = self.schema()?;
+        let missing = || {
+            schema
+                .fields()
+                .iter()
+                .filter(|field| present.field_with_name(field.name()).is_err())
+        };
+        if missing().next().is_none() {
+            return Ok(self);
+        }
+        let missing: Vec<_> = missing().cloned().collect();
+        let fields: Result<StructType, _> = (&arrow::datatypes::Schema::new(missing)).try_into_kernel();
+        let fields = fields.map_err(|error| LakeError::Schema {
+            table: self.name.clone(),
+            reason: format!("{error}"),
+        })?;
+        let fields: Vec<_> = fields.fields().cloned().collect();
+        let table = self.inner.clone().add_columns().with_fields(fields).await;
+        self.inner = table.map_err(|error| LakeError::delta("add columns to", &self.name, error))?;
+        let version = self.inner.version().unwrap_or(0);
+        self.sync_commit(version)?;
+        Ok(self)
     }
 
     /// The last committed version of the application transaction `app_id`.

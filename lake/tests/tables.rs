@@ -214,3 +214,25 @@ fn days_count_from_the_epoch() {
     assert_eq!(days_since_epoch(day("1970-01-02")), 1);
     assert_eq!(next_day(day("2024-02-28")), day("2024-02-29"));
 }
+
+#[tokio::test]
+async fn a_table_of_an_older_version_gets_the_new_columns_and_keeps_its_rows() {
+    let folder = tempfile::tempdir().expect("folder");
+    let lake = Lake::open(folder.path().to_str().expect("path")).expect("lake");
+    let mut older = table(&lake).await;
+    older.append(&[rows(&[("2026-11-01", "a", 1)])]).await.expect("appended");
+    let mut fields: Vec<_> = schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    fields.push(Field::new("later", DataType::Int64, true));
+    let wider: SchemaRef = Arc::new(Schema::new(fields));
+    let mut newer = lake.ensure_named("things", &wider, &["date"]).await.expect("widened");
+    let mut columns = rows(&[("2026-11-02", "b", 2)]).columns().to_vec();
+    columns.push(Arc::new(Int64Array::from(vec![7])));
+    newer
+        .append(&[RecordBatch::try_new(wider.clone(), columns).expect("a batch")])
+        .await
+        .expect("appended");
+    assert_eq!(read(&newer).await, ["2026-11-01 a 1", "2026-11-02 b 2"]);
+    let again = lake.ensure_named("things", &wider, &["date"]).await.expect("opened");
+    assert_eq!(again.version(), newer.version(), "nothing is added twice");
+    assert!(again.schema().expect("schema").field_with_name("later").is_ok());
+}

@@ -14,3 +14,4 @@ pub mod revenue;
 pub mod session;
 pub mod settle;
 pub mod shell;
+mod spans_view;

@@ -15,6 +15,8 @@ use datafusion::logical_expr::{Expr, cast, col, lit};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use marginlake_lake::{Lake, LakeError, Table};
 
+use crate::spans_view;
+
 /// Opening a session or running a query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
@@ -107,19 +109,23 @@ async fn register(session: &SessionContext, lake: &Lake, name: &str, version: Op
     Ok(())
 }
 
-/// Ids are bytes in the large tables; people read, write and compare them as lower-case hex.
+/// Ids are bytes in `spans`; people read, write and compare them as lower-case hex. What `spans` leave out is put back.
 fn with_hex_ids(session: &SessionContext, table: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>, DataFusionError> {
     let schema = table.schema();
     let is_id = |data_type: &DataType| matches!(data_type, DataType::Binary | DataType::BinaryView | DataType::LargeBinary);
     if !schema.fields().iter().any(|field| is_id(field.data_type())) {
         return Ok(table);
     }
+    // Only collectors write receipts in two texts.
+    let is_spans = schema.field_with_name("receipt_rates").is_ok();
     let columns: Vec<Expr> = schema
         .fields()
         .iter()
         .map(|field| match is_id(field.data_type()) {
             true => encode(cast(col(field.name()), DataType::Binary), lit("hex")).alias(field.name()),
-            false => col(field.name()),
+            false => spans_view::whole(field.name())
+                .filter(|_| is_spans)
+                .unwrap_or_else(|| col(field.name())),
         })
         .collect();
     Ok(session.read_table(table)?.select(columns)?.into_view())

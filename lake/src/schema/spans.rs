@@ -1,6 +1,9 @@
 //! `spans`: one row per received span of any kind, and per usage-carrying log record; append-only.
 //!
 //! The collector never deduplicates: a redelivered span is two rows here and one row of `calls`.
+//!
+//! What follows from other columns is not written a second time: these are most of the bytes of a lake. `calls` and the
+//! SQL session show times in nanoseconds and receipts whole.
 
 use arrow::datatypes::{DataType, Field, SchemaRef};
 
@@ -21,9 +24,10 @@ pub fn spans() -> SchemaRef {
         text("event_key"),
         Field::new("start_time", timestamp(), true),
         Field::new("end_time", timestamp(), true),
+        // Rows of older collectors only; now `start_nano` and `end_nano`.
         bigint("start_time_unix_nano"),
         bigint("end_time_unix_nano"),
-        // The instant that prices are chosen by: the start, or the receipt where the times are impossible.
+        // The instant that prices are chosen by, where it is not the start: the receipt, where the times are impossible.
         bigint("priced_at_unix_nano"),
         Field::new("received_at", timestamp(), false),
         text("tenant"),
@@ -79,12 +83,19 @@ pub fn spans() -> SchemaRef {
         Field::new("reported_cost_usd", money(), true),
         // charge (a provider's or gateway's price), estimate, aggregate.
         text("reported_cost_kind"),
+        // Written where `receipt_rates` and `receipt_quantities` cannot say it.
         cost_lines(),
         text("price_id"),
         text("catalogue_hash"),
         texts("flags"),
         // Attributes that the configuration keeps.
         map("tags", DataType::Utf8),
+        // Nanoseconds of `start_time` and `end_time` beyond the microsecond, 0 to 999.
+        bigint("start_nano"),
+        bigint("end_nano"),
+        // The receipt in two texts (`crate::receipt`): the rates repeat from row to row, the quantities do not.
+        text("receipt_rates"),
+        text("receipt_quantities"),
     ]);
     schema(fields)
 }

@@ -14,8 +14,9 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Field, Float64Type, Int64Type, SchemaRef, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
-use marginlake_lake::Table;
+use marginlake_lake::receipt::compact;
 use marginlake_lake::schema::BUCKETS;
+use marginlake_lake::{ReceiptLine, Table};
 
 use super::record::{Attributed, CostLine, Dimension, Kind, Millis, Pairs, Price, Record, Signal, Text};
 use super::role::Role;
@@ -88,6 +89,7 @@ impl Decoder {
                 .unwrap_or_else(|| self.text(dimension.column()));
             attribution[dimension as usize] = Some(Attributed { value, source });
         }
+        let start_nano = nanos(&columns.start_nano, &columns.start_time, &columns.start_below_micros, row);
         Record {
             tenant: self.shared(&columns.tenant, row),
             trace_id: id_at(&columns.trace_id, row),
@@ -98,9 +100,9 @@ impl Decoder {
             date: value_at(&columns.date, row).unwrap_or(0),
             start_time: value_at(&columns.start_time, row),
             end_time: value_at(&columns.end_time, row),
-            start_nano: value_at(&columns.start_nano, row),
-            end_nano: value_at(&columns.end_nano, row),
-            priced_at_nano: value_at(&columns.priced_at_nano, row),
+            start_nano,
+            end_nano: nanos(&columns.end_nano, &columns.end_time, &columns.end_below_micros, row),
+            priced_at_nano: value_at(&columns.priced_at_nano, row).or(start_nano),
             service_name: self.shared(&columns.service_name, row),
             scope_name: self.shared(&columns.scope_name, row),
             scope_version: self.shared(&columns.scope_version, row),
@@ -134,7 +136,9 @@ impl Decoder {
                 list_cost_usd: value_at(&columns.list_cost_usd, row),
                 cost_usd: value_at(&columns.cost_usd, row),
                 cost_source: self.shared(&columns.cost_source, row),
-                cost_lines: self.cost_lines(&columns.cost_lines, row),
+                cost_lines: self
+                    .receipt(columns, row)
+                    .or_else(|| self.cost_lines(&columns.cost_lines, row)),
                 price_id: self.shared(&columns.price_id, row),
                 catalogue_hash: self.shared(&columns.catalogue_hash, row),
             },
@@ -183,6 +187,22 @@ impl Decoder {
         Some(pairs)
     }
 
+    /// The receipt in two texts, as collectors write it now.
+    fn receipt(&mut self, columns: &Columns, row: usize) -> Option<Vec<CostLine>> {
+        let rates = str_at(&columns.receipt_rates, row)?;
+        let lines = compact::read(rates, str_at(&columns.receipt_quantities, row)?)?;
+        let line = |line: ReceiptLine<'_>| CostLine {
+            unit: line.unit.map(|unit| self.text(unit)),
+            quantity: line.quantity,
+            rate: line.rate,
+            per: line.per,
+            multiplier: line.multiplier,
+            amount: line.amount,
+            price_id: line.price_id.map(|id| self.text(id)),
+        };
+        Some(lines.into_iter().map(line).collect())
+    }
+
     fn cost_lines(&mut self, column: &Option<ListArray>, row: usize) -> Option<Vec<CostLine>> {
         let lines = column.as_ref().filter(|column| column.is_valid(row))?.value(row);
         let lines: &StructArray = lines.as_struct();
@@ -209,6 +229,19 @@ impl Decoder {
         };
         Some((0..lines.len()).map(line).collect())
     }
+}
+
+/// Nanoseconds as older collectors wrote them, or from the microseconds and what lies below.
+fn nanos(
+    whole: &Option<Int64Array>,
+    micros: &Option<TimestampMicrosecondArray>,
+    below: &Option<Int64Array>,
+    row: usize,
+) -> Option<i64> {
+    value_at(whole, row).or_else(|| {
+        let micros = value_at(micros, row)?.checked_mul(1_000)?;
+        micros.checked_add(value_at(below, row)?)
+    })
 }
 
 fn str_at(column: &Option<StringArray>, row: usize) -> Option<&str> {
@@ -247,6 +280,8 @@ struct Columns {
     start_nano: Option<Int64Array>,
     end_nano: Option<Int64Array>,
     priced_at_nano: Option<Int64Array>,
+    start_below_micros: Option<Int64Array>,
+    end_below_micros: Option<Int64Array>,
     tenant: Option<StringArray>,
     service_name: Option<StringArray>,
     scope_name: Option<StringArray>,
@@ -280,6 +315,8 @@ struct Columns {
     reported_cost_usd: Option<Decimal128Array>,
     reported_cost_kind: Option<StringArray>,
     cost_lines: Option<ListArray>,
+    receipt_rates: Option<StringArray>,
+    receipt_quantities: Option<StringArray>,
     price_id: Option<StringArray>,
     catalogue_hash: Option<StringArray>,
     flags: Option<ListArray>,
@@ -317,6 +354,8 @@ impl Columns {
             start_nano: count("start_time_unix_nano")?,
             end_nano: count("end_time_unix_nano")?,
             priced_at_nano: count("priced_at_unix_nano")?,
+            start_below_micros: count("start_nano")?,
+            end_below_micros: count("end_nano")?,
             tenant: text("tenant")?,
             service_name: text("service_name")?,
             scope_name: text("scope_name")?,
@@ -350,6 +389,8 @@ impl Columns {
             reported_cost_usd: money("reported_cost_usd")?,
             reported_cost_kind: text("reported_cost_kind")?,
             cost_lines: list("cost_lines")?,
+            receipt_rates: text("receipt_rates")?,
+            receipt_quantities: text("receipt_quantities")?,
             price_id: text("price_id")?,
             catalogue_hash: text("catalogue_hash")?,
             flags: list("flags")?,

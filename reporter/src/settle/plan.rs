@@ -19,7 +19,7 @@ use super::driver::SettleError;
 use super::record::Record;
 
 /// The columns that [`Linker::observe`] and [`node`] look at.
-const LINKS: [&str; 18] = [
+const LINKS: [&str; 21] = [
     "date",
     "signal",
     "trace_id",
@@ -38,6 +38,9 @@ const LINKS: [&str; 18] = [
     "flags",
     "name",
     "start_time",
+    "end_time",
+    "start_nano",
+    "end_nano",
 ];
 /// The columns of a node.
 const NODES: [&str; 6] = ["signal", "trace_id", "span_id", "event_key", "tenant", "start_time"];

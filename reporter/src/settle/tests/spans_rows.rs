@@ -22,6 +22,8 @@ pub(super) fn batch(records: &[Record]) -> RecordBatch {
             "start_time_unix_nano" => counts(all().map(|record| record.start_nano)),
             "end_time_unix_nano" => counts(all().map(|record| record.end_nano)),
             "priced_at_unix_nano" => counts(all().map(|record| record.priced_at_nano)),
+            "start_nano" | "end_nano" => counts(all().map(|_| None)),
+            "receipt_rates" | "receipt_quantities" => strings(all().map(|_| None)),
             "received_at" => times(all().map(|_| Some(1))),
             "scope_version" => strings(all().map(|record| record.scope_version.as_deref())),
             "kind" => strings(all().map(|record| Some(kind(record.kind)))),

@@ -1,5 +1,7 @@
 //! The column `cost_lines`, written the same way by whoever prices: the collector, settle, reprice.
 
+pub mod compact;
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Decimal128Builder, Int64Builder, ListArray, StringBuilder, StructArray};
