@@ -10,6 +10,7 @@ use marginlake_pricing::Catalogue;
 use marginlake_reporter::reprice::{self, Outlook};
 use marginlake_reporter::settle::CataloguePricer;
 use marginlake_reporter::settle::driver::{self, SettleOptions, SettleOutcome};
+use marginlake_reporter::settle::unrecognised::{Unrecognised, unrecognised};
 
 use crate::config;
 
@@ -33,7 +34,7 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
     let file = config::load(args.config.as_deref())?;
     let (catalogue, rules) = (file.catalogue()?, file.rules()?);
-    let (outcome, outlook) = crate::runtime()?.block_on(async {
+    let (outcome, outlook, strange) = crate::runtime()?.block_on(async {
         let lake = crate::lake::open_for_reading(&args.lake)?;
         let options = SettleOptions {
             from: args.from,
@@ -41,7 +42,7 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
             rules,
         };
         let outcome = settle(&lake, options, catalogue).await?;
-        anyhow::Ok((outcome, reprice::outlook(&lake, catalogue).await?))
+        anyhow::Ok((outcome, reprice::outlook(&lake, catalogue).await?, unrecognised(&lake).await?))
     })?;
     let mut out = std::io::stdout();
     match outcome.committed {
@@ -52,7 +53,10 @@ pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
         )?,
         false => writeln!(out, "nothing new to settle")?,
     }
-    for line in notes(&outcome, &outlook) {
+    for line in notes(&outcome, &outlook)
+        .into_iter()
+        .chain(strange.iter().map(Unrecognised::sentence))
+    {
         writeln!(out, "{line}")?;
     }
     Ok(())

@@ -11,4 +11,5 @@ mod second_engine;
 mod secure;
 mod support;
 mod truth;
+mod unrecognised;
 mod vectors;

@@ -11,6 +11,9 @@ use crate::wire::{Attributes, KeyValue, Value};
 
 const NONE: u32 = u32::MAX;
 
+/// How many unknown usage keys of one record are kept.
+const UNKNOWN_KEYS: usize = 4;
+
 /// The fields of one record.
 #[derive(Debug, Clone)]
 pub(crate) struct Gathered<'s, 'a> {
@@ -23,6 +26,8 @@ pub(crate) struct Gathered<'s, 'a> {
     pub(crate) has_aggregated: bool,
     /// A key that looks like a count of tokens and that no rule knows.
     pub(crate) unknown_usage: bool,
+    /// The first attributes with such keys.
+    unknown_keys: [u32; UNKNOWN_KEYS],
     pub(crate) flags: Flags,
 }
 
@@ -44,12 +49,13 @@ impl<'s, 'a> Gathered<'s, 'a> {
             kept: Vec::new(),
             has_aggregated: false,
             unknown_usage: false,
+            unknown_keys: [NONE; UNKNOWN_KEYS],
             flags: Flags::default(),
         };
         for (index, attribute) in attributes.0.iter().enumerate() {
             let index = index as u32;
             let Some(of_key) = keys.get(attribute.key) else {
-                gathered.unknown(keys, attribute, index);
+                gathered.not_known(keys, attribute, index);
                 continue;
             };
             if of_key.aggregated {
@@ -58,7 +64,7 @@ impl<'s, 'a> Gathered<'s, 'a> {
                 if !of_key.bare || reading == Reading::WithBare {
                     gathered.offer(field, rank, index);
                 } else if field.is_count() && looks_like_usage(attribute) {
-                    gathered.unknown_usage = true;
+                    gathered.note_unknown(index);
                 }
             }
             if let Some((field, rank)) = of_key.dimension {
@@ -82,11 +88,26 @@ impl<'s, 'a> Gathered<'s, 'a> {
         }
     }
 
-    fn unknown(&mut self, keys: &Keys, attribute: &KeyValue<'a>, index: u32) {
+    fn not_known(&mut self, keys: &Keys, attribute: &KeyValue<'a>, index: u32) {
         if keys.keeps_by_prefix(attribute.key) {
             self.kept.push(index);
         }
-        self.unknown_usage |= looks_like_usage(attribute);
+        if looks_like_usage(attribute) {
+            self.note_unknown(index);
+        }
+    }
+
+    fn note_unknown(&mut self, index: u32) {
+        self.unknown_usage = true;
+        if let Some(free) = self.unknown_keys.iter_mut().find(|slot| **slot == NONE) {
+            *free = index;
+        }
+    }
+
+    /// Attributes that look like usage and that no rule took.
+    pub(crate) fn unknown(&self) -> impl Iterator<Item = &'s KeyValue<'a>> {
+        let known = self.unknown_keys.iter().filter(|index| **index != NONE);
+        known.map(|index| self.attribute(*index))
     }
 
     #[inline]

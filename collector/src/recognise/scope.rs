@@ -6,7 +6,7 @@ use super::attribution::{self, Attribution, AttributionConfig};
 use super::cost;
 use super::count::NotACount;
 use super::event;
-use super::facts::{Recognised, ReportedCost, Signal};
+use super::facts::{Recognised, ReportedCost, Signal, UsageAttribute};
 use super::field::Field;
 use super::flag::Flag;
 use super::gather::{Gathered, Reading, words};
@@ -148,6 +148,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
     /// A span that is no call and carries no usage: its attribution and its failure are all there is to read.
     fn plain(&self, span: &Span<'a>, role: Role, operation: Option<&'a str>) -> Recognised<'a> {
         let mut record = self.empty(Signal::Span, role, operation);
+        self.keep_unrecognised(&mut record);
         (record.failed, record.error_type) = event::failure(self.gathered, span, true);
         record.server_address = self.gathered.text(Field::ServerAddress);
         record.response_id = self.gathered.words(Field::ResponseId);
@@ -158,6 +159,18 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), None);
         }
         record
+    }
+
+    /// Keeps what a person needs to see to teach us an emitter, and what is needed to price the past once it is known.
+    fn keep_unrecognised(&self, record: &mut Recognised<'a>) {
+        if record.flags.has(Flag::UnrecognisedUsage) {
+            let unknown = self.gathered.unknown().map(|attribute| UsageAttribute {
+                key: attribute.key,
+                inner: None,
+                value: attribute.value,
+            });
+            record.usage_raw.extend(unknown);
+        }
     }
 
     fn log(&mut self, event: log::Event<'a>) -> Recognised<'a> {
@@ -276,6 +289,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         );
         if record.reported.is_empty() && gathered.unknown_usage {
             record.flags.set(Flag::UnrecognisedUsage);
+            self.keep_unrecognised(&mut record);
         }
         let leaf = role.is_leaf();
         record.request_model = gathered.words(Field::RequestModel);

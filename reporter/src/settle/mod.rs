@@ -31,6 +31,7 @@ mod signals;
 mod survivor;
 mod tree;
 mod unbilled;
+pub mod unrecognised;
 mod usage;
 mod verdict;
 
