@@ -26,7 +26,9 @@ use std::path::PathBuf;
 pub(crate) use format::{Compression, Encoding, Entry, Signal};
 pub(crate) use reader::Reader;
 pub(crate) use recover::{Recovered, recover};
-pub(crate) use writer::{Appender, Durable, Hold, WriterOptions, start};
+#[cfg(test)]
+pub(crate) use writer::Hold;
+pub(crate) use writer::{Appender, Durable, WriterOptions, start};
 
 /// Why the log did not take a record.
 #[derive(Debug, thiserror::Error)]
