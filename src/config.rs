@@ -8,6 +8,7 @@ use marginlake_pricing::{Catalogue, Overrides};
 use serde::Deserialize;
 
 use crate::exit::Usage;
+use marginlake_pricing::account::{Account, AllowanceEntry, ReservedCapacity};
 use marginlake_pricing::document::MultiplierEntry;
 use marginlake_pricing::overrides::{ContractEntry, Deployment, PriceOverride};
 use marginlake_reporter::bills::BillConfig;
@@ -33,6 +34,10 @@ pub(crate) struct FileConfig {
     multiplier: Vec<MultiplierEntry>,
     /// `[[deployment]]`
     deployment: Vec<Deployment>,
+    /// `[[allowance]]`
+    allowance: Vec<AllowanceEntry>,
+    /// `[[capacity]]`
+    capacity: Vec<ReservedCapacity>,
     /// `[[cost_class]]`
     cost_class: Vec<ClassRule>,
     /// `[[cost_rule]]`
@@ -66,6 +71,11 @@ impl FileConfig {
 }
 
 impl FileConfig {
+    /// What the account pays or is let off beside its calls.
+    pub(crate) fn account(&self) -> anyhow::Result<Account> {
+        Ok(Account::new(&self.allowance, &self.capacity).map_err(|error| Usage(error.to_string()))?)
+    }
+
     /// What the file says about costs, their classes and users' customers.
     pub(crate) fn rules(&self) -> anyhow::Result<Arc<Rules>> {
         let config = RulesConfig {
@@ -114,6 +124,7 @@ mod tests {
             .collect();
         let file: FileConfig = toml::from_str(&uncommented).unwrap_or_else(|error| panic!("{error}\n{uncommented}"));
         file.catalogue().expect("the sample's prices");
+        assert!(!file.account().expect("the sample's account").is_empty());
         let config = RulesConfig {
             cost_class: file.cost_class.clone(),
             cost_rule: file.cost_rule.clone(),

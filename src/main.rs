@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 failed while running; 2 wrong arguments or configuration; 3 a threshold the user set was crossed.
 
+mod account;
 mod close;
 mod collect;
 mod config;
@@ -50,6 +51,8 @@ enum Command {
     Report(report::ReportArgs),
     /// Price settled calls again and show what moves
     Reprice(reprice::RepriceArgs),
+    /// Show what the account pays beside its calls: reserved capacity and free allowances, by day
+    Account(account::AccountArgs),
     /// Close a month: export its calls and marts with a hash, and let nothing move them
     Close(close::CloseArgs),
     /// Show a trace as a tree: what was billed, what was not, and why
@@ -71,6 +74,7 @@ fn main() -> ExitCode {
         Command::Settle(args) => settle::run(args),
         Command::Report(args) => report::run(args),
         Command::Reprice(args) => reprice::run(args),
+        Command::Account(args) => account::run(args),
         Command::Close(args) => close::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Prices(args) => prices::run(args),

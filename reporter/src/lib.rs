@@ -1,5 +1,6 @@
 //! Settles spans into billable calls, joins them with revenue and other costs, and computes margins.
 
+pub mod account;
 pub mod allocate;
 pub mod bills;
 pub mod close;
