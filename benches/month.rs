@@ -1,7 +1,7 @@
 //! A month at scale through the real binary: collect, settle, report; wall time, processor time and peak memory of each.
 //!
-//! `cargo bench --workspace --profile dist --bench month -- --lake DIR --spans 10000000 --one-call-in 10`, and for the
-//! report `--one-call-in 1 --customers 100000 --revenue-lines 1000000`. A lake that is there already is settled and
+//! `cargo bench --workspace --profile dev --bench month -- --binary target/dist/marginlake --lake DIR --spans 10000000
+//! --one-call-in 10`, and for the report `--one-call-in 1 --customers 100000 --revenue-lines 1000000`. A lake that is there already is settled and
 //! reported again, not filled again. Linux only: memory is read from `/proc`. Figures: `docs/performance.md`.
 
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
@@ -47,20 +47,20 @@ struct Plan {
 
 impl Plan {
     fn from_arguments() -> Plan {
-        let arguments: Vec<String> = std::env::args().collect();
-        let value = |name: &str| {
-            let at = arguments.iter().position(|argument| argument == name)?;
-            arguments.get(at + 1).cloned()
-        };
-        let number = |name: &str, default: u32| value(name).map_or(default, |text| text.parse().expect("a whole number"));
+        let number = |name: &str, default: u32| argument(name).map_or(default, |text| text.parse().expect("a whole number"));
         Plan {
-            lake: value("--lake").map_or_else(|| std::env::temp_dir().join("marginlake-month"), PathBuf::from),
+            lake: argument("--lake").map_or_else(|| std::env::temp_dir().join("marginlake-month"), PathBuf::from),
             spans: u64::from(number("--spans", 200_000)),
             one_call_in: number("--one-call-in", 10),
             customers: number("--customers", 10_000),
             revenue_lines: number("--revenue-lines", 20_000),
         }
     }
+}
+
+/// The word after `name` on the command line.
+fn argument(name: &str) -> Option<String> {
+    std::env::args().skip_while(|argument| argument != name).nth(1)
 }
 
 fn main() {
@@ -91,8 +91,10 @@ fn main() {
     );
 }
 
+/// The binary that is measured: `--binary PATH`, so that a driver of any profile can measure a `dist` build.
 fn marginlake(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_marginlake"));
+    let binary = argument("--binary").unwrap_or_else(|| env!("CARGO_BIN_EXE_marginlake").to_owned());
+    let mut command = Command::new(binary);
     command.args(arguments).stdin(Stdio::null());
     command
 }
