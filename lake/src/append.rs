@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
-use deltalake::kernel::Action;
 use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 
 use crate::open::{LakeTable, date_of};
@@ -19,6 +19,18 @@ pub struct AppTransaction {
     pub app_id: String,
     /// Grows with each commit of `app_id`.
     pub version: i64,
+}
+
+/// Data files that are written and belong to no version of the table yet: see [`LakeTable::stage`].
+#[derive(Debug, Default)]
+#[must_use = "rows that are staged and never committed are lost"]
+pub struct Staged(Vec<Add>);
+
+impl Staged {
+    /// These files too.
+    pub fn extend(&mut self, more: Staged) {
+        self.0.extend(more.0);
+    }
 }
 
 /// Which live files a commit takes out of the table.
@@ -71,13 +83,39 @@ impl LakeTable {
         replaced: Replaced<'_>,
         transactions: &[AppTransaction],
     ) -> Result<(), LakeError> {
+        let staged = self.stage(batches).await?;
+        self.commit_staged(staged, replaced, transactions).await
+    }
+
+    /// Writes data files that no reader sees until a commit names them, so that rows need not wait in memory for it.
+    /// What is never committed is an orphan, which vacuum removes.
+    pub async fn stage(&self, batches: &[RecordBatch]) -> Result<Staged, LakeError> {
+        Ok(Staged(self.write_files(batches).await?))
+    }
+
+    /// [`LakeTable::replace_dates`] by rows that were staged before.
+    pub async fn replace_dates_by_staged(
+        &mut self,
+        dates: &BTreeSet<NaiveDate>,
+        staged: Staged,
+        transactions: &[AppTransaction],
+    ) -> Result<(), LakeError> {
+        self.commit_staged(staged, Replaced::Dates(dates), transactions).await
+    }
+
+    async fn commit_staged(
+        &mut self,
+        staged: Staged,
+        replaced: Replaced<'_>,
+        transactions: &[AppTransaction],
+    ) -> Result<(), LakeError> {
         let mut actions: Vec<Action> = self.removals(&replaced)?;
         let mode = if actions.is_empty() {
             SaveMode::Append
         } else {
             SaveMode::Overwrite
         };
-        actions.extend(self.write_files(batches).await?.into_iter().map(Action::Add));
+        actions.extend(staged.0.into_iter().map(Action::Add));
         if actions.is_empty() && transactions.is_empty() {
             return Ok(());
         }

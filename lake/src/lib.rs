@@ -13,7 +13,7 @@ mod open;
 pub mod receipt;
 pub mod schema;
 
-pub use append::AppTransaction;
+pub use append::{AppTransaction, Staged};
 pub use data_file::{days_since_epoch, next_day};
 pub use error::LakeError;
 pub use open::{DataFile, Lake, LakeTable};

@@ -141,7 +141,7 @@ pub async fn run(lake: &Lake, catalogue: &Catalogue, options: RepriceOptions) ->
         app_id: TRANSACTION.to_owned(),
         version,
     };
-    let rows = Rows::new(encode::calls).finish(rows, Table::Calls)?;
+    let rows = Rows::new(Table::Calls, encode::calls).finish(rows)?;
     calls.replace_dates(&dates, &rows, std::slice::from_ref(&transaction)).await?;
     outcome.committed = true;
     Ok(outcome)

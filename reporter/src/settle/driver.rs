@@ -11,11 +11,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Date32Array, Decimal128Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 use chrono::NaiveDate;
+use futures::stream::LocalBoxStream;
+use futures::{StreamExt, TryStreamExt};
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
-use marginlake_lake::{AppTransaction, DataFile, Lake, LakeError, LakeTable, Table};
+use marginlake_lake::{AppTransaction, DataFile, Lake, LakeError, LakeTable, Staged, Table};
 
 use super::cumulative::Reprice;
-use super::plan::{Plan, Touched, files_of, for_each};
+use super::plan::{Plan, Touched, files_of, for_each, records};
 use super::previous::{Previous, Restatement};
 use super::record::Record;
 use super::rows::Rows;
@@ -120,12 +122,12 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         None => Previous::default(),
     };
     let mut out = Out::new();
-    settle_touched(
-        &spans,
-        &days,
-        &mut plan,
-        (pricer, &options.rules),
-        |component, mut settled| {
+    let mut staged = (Staged::default(), Staged::default());
+    let mut reading = Reading::start(&spans, &days).await?;
+    while let Some(components) = reading.next(&mut plan).await? {
+        for (component, records) in components {
+            let mut settled = Settled::default();
+            settle_component(records, pricer, &options.rules, &mut settled);
             if !frozen.is_empty() {
                 let late = previous.hold(component, &mut settled.calls, |day| closed.holds(day));
                 settled.excluded.retain(|row| !closed.holds(row.record.date));
@@ -133,10 +135,16 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
             }
             let moved = previous.reconcile(component, &mut settled.calls).into_iter();
             out.restatements.extend(moved.filter(|moved| !closed.holds(moved.date)));
-            out.add(settled)
-        },
-    )
-    .await?;
+            out.add(settled)?;
+        }
+        if let Some(rows) = out.calls.overflow()? {
+            staged.0.extend(calls.stage(&[rows]).await?);
+        }
+        if let Some(rows) = out.excluded.overflow()? {
+            staged.1.extend(excluded.stage(&[rows]).await?);
+        }
+    }
+    drop(reading);
     let outcome = SettleOutcome {
         components: plan.touched_components(),
         calls: out.calls.count(),
@@ -153,8 +161,8 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         late => late,
     };
     if let Some(late) = late {
-        let rows = std::mem::replace(&mut out.late, Rows::new(encode::calls));
-        write_late(late, rows.finish(previous_late.kept, Table::CallsLate)?, &old_days).await?;
+        let rows = std::mem::replace(&mut out.late, Rows::new(Table::CallsLate, encode::calls));
+        write_late(late, rows.finish(previous_late.kept)?, &old_days).await?;
     }
     let kept = (previous.kept, previous_excluded.kept);
     write(
@@ -165,6 +173,7 @@ pub async fn run(lake: &Lake, options: SettleOptions, pricer: &dyn Reprice) -> R
         },
         out,
         kept,
+        staged,
         &open,
         spans.version(),
         &options.rules,
@@ -272,34 +281,42 @@ async fn has_other_rules(calls: &LakeTable, rules: &Rules) -> Result<bool, Settl
     Ok(settled.unwrap_or(0) != rules.version())
 }
 
-/// Reads the rows of touched components and settles each as soon as its last row is there.
-async fn settle_touched(
-    spans: &LakeTable,
-    days: &BTreeSet<i32>,
-    plan: &mut Plan,
-    (pricer, rules): (&dyn Reprice, &Rules),
-    mut each: impl FnMut(u32, Settled) -> Result<(), SettleError>,
-) -> Result<(), SettleError> {
-    let files = files_of(spans, days)?;
-    if files.is_empty() {
-        return Ok(());
-    }
-    let mut waiting: HashMap<u32, Vec<Record>> = HashMap::new();
-    for_each(spans.provider_of(&files).await?, &[], |record| {
-        let Some(component) = plan.touched(&record) else {
-            return Ok(());
+/// Reads the rows of touched components and hands each out as soon as its last row is there.
+struct Reading {
+    records: Option<LocalBoxStream<'static, Result<Vec<Record>, SettleError>>>,
+    waiting: HashMap<u32, Vec<Record>>,
+}
+
+impl Reading {
+    async fn start(spans: &LakeTable, days: &BTreeSet<i32>) -> Result<Reading, SettleError> {
+        let files = files_of(spans, days)?;
+        let records = match files.is_empty() {
+            true => None,
+            false => Some(records(spans.provider_of(&files).await?, &[]).await?.boxed_local()),
         };
-        let rows = waiting.entry(component).or_default();
-        rows.push(record);
-        if rows.len() == plan.rows(component) {
-            let mut settled = Settled::default();
-            let records = waiting.remove(&component).unwrap_or_default();
-            settle_component(records, pricer, rules, &mut settled);
-            each(component, settled)?;
+        Ok(Reading {
+            records,
+            waiting: HashMap::new(),
+        })
+    }
+
+    /// The components that one more batch completes; `None` at the end.
+    async fn next(&mut self, plan: &mut Plan) -> Result<Option<Vec<(u32, Vec<Record>)>>, SettleError> {
+        let Some(records) = &mut self.records else { return Ok(None) };
+        let Some(batch) = records.try_next().await? else {
+            return Ok(None);
+        };
+        let mut complete = Vec::new();
+        for record in batch {
+            let Some(component) = plan.touched(&record) else { continue };
+            let rows = self.waiting.entry(component).or_default();
+            rows.push(record);
+            if rows.len() == plan.rows(component) {
+                complete.extend(self.waiting.remove_entry(&component));
+            }
         }
-        Ok(())
-    })
-    .await
+        Ok(Some(complete))
+    }
 }
 
 fn all_days(table: &LakeTable) -> Result<BTreeSet<i32>, SettleError> {
@@ -322,9 +339,9 @@ struct Out {
 impl Out {
     fn new() -> Out {
         Out {
-            calls: Rows::new(encode::calls),
-            excluded: Rows::new(encode::excluded),
-            late: Rows::new(encode::calls),
+            calls: Rows::new(Table::Calls, encode::calls),
+            excluded: Rows::new(Table::CallsExcluded, encode::excluded),
+            late: Rows::new(Table::CallsLate, encode::calls),
             restatements: Vec::new(),
         }
     }
@@ -364,6 +381,7 @@ async fn write(
     mut tables: Tables,
     mut out: Out,
     kept: (Vec<RecordBatch>, Vec<RecordBatch>),
+    mut staged: (Staged, Staged),
     days: &BTreeSet<i32>,
     spans_version: i64,
     rules: &Rules,
@@ -390,14 +408,19 @@ async fn write(
         };
         tables.restatements.append_once(&[batch], &once).await?;
     }
-    let excluded = out.excluded.finish(kept.1, Table::CallsExcluded)?;
+    let excluded = out.excluded.finish(kept.1)?;
+    staged.1.extend(tables.excluded.stage(&excluded).await?);
+    drop(excluded);
     tables
         .excluded
-        .replace_dates(&dates, &excluded, std::slice::from_ref(&transaction))
+        .replace_dates_by_staged(&dates, staged.1, std::slice::from_ref(&transaction))
         .await?;
-    drop(excluded);
-    let calls = out.calls.finish(kept.0, Table::Calls)?;
-    tables.calls.replace_dates(&dates, &calls, &[transaction, by_rules]).await?;
+    let calls = out.calls.finish(kept.0)?;
+    staged.0.extend(tables.calls.stage(&calls).await?);
+    tables
+        .calls
+        .replace_dates_by_staged(&dates, staged.0, &[transaction, by_rules])
+        .await?;
     Ok(())
 }
 

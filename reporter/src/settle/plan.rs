@@ -4,14 +4,16 @@
 //! read in full by `driver.rs`. Memory grows with traces and ids, not with rows.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::{StreamExt, TryStreamExt};
+use futures::{Stream, StreamExt, TryStreamExt};
 use marginlake_lake::schema::BUCKETS;
 use marginlake_lake::{DataFile, LakeTable};
-use std::sync::Arc;
 
 use super::component::{Linker, NodeId, node};
 use super::decode::Decoder;
@@ -142,12 +144,27 @@ impl Plan {
     }
 }
 
-/// Decodes the `columns` of every row; the order is the reader's.
+/// Decodes the `columns` of every row, all of them where none is named; the order is the reader's.
 pub(super) async fn for_each(
     provider: Arc<dyn TableProvider>,
     columns: &[&str],
     mut each: impl FnMut(Record) -> Result<(), SettleError>,
 ) -> Result<(), SettleError> {
+    let mut batches = std::pin::pin!(records(provider, columns).await?);
+    while let Some(batch) = batches.try_next().await? {
+        batch.into_iter().try_for_each(&mut each)?;
+    }
+    Ok(())
+}
+
+/// Batches that are decoded at the same time: one for each of two cores, and one that is ready.
+const DECODED_AHEAD: usize = 3;
+
+/// The rows of [`for_each`], batch by batch. Decoding is the larger half of a run, so it has threads of its own.
+pub(super) async fn records(
+    provider: Arc<dyn TableProvider>,
+    columns: &[&str],
+) -> Result<impl Stream<Item = Result<Vec<Record>, SettleError>>, SettleError> {
     let config = SessionConfig::new()
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true);
@@ -157,14 +174,28 @@ pub(super) async fn for_each(
     } else {
         frame.select_columns(columns)?
     };
-    let mut batches = frame.execute_stream().await?.map_err(SettleError::from).boxed();
-    let mut decoder = Decoder::default();
-    while let Some(batch) = batches.try_next().await? {
-        for record in decoder.decode(&batch)? {
-            each(record)?;
+    // A decoder knows the strings that repeat: it is handed on rather than made anew.
+    let idle: Arc<Mutex<Vec<Decoder>>> = Arc::default();
+    let decode = move |batch: Result<RecordBatch, DataFusionError>| {
+        let idle = Arc::clone(&idle);
+        async move {
+            let batch = batch?;
+            let decoding = tokio::task::spawn_blocking(move || {
+                let taken = idle.lock().ok().and_then(|mut idle| idle.pop());
+                let mut decoder = taken.unwrap_or_default();
+                let records = decoder.decode(&batch);
+                if let Ok(mut idle) = idle.lock() {
+                    idle.push(decoder);
+                }
+                records
+            });
+            match decoding.await {
+                Ok(records) => Ok(records?),
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
         }
-    }
-    Ok(())
+    };
+    Ok(frame.execute_stream().await?.map(decode).buffered(DECODED_AHEAD))
 }
 
 /// The files of `table` whose day is one of `days`.

@@ -7,12 +7,12 @@ use arrow::compute::{SortColumn, SortOptions, concat_batches, lexsort_to_indices
 use arrow::error::ArrowError;
 use marginlake_lake::Table;
 
-/// Rows held in Rust before they become Arrow, which is several times smaller.
-const PENDING_ROWS: usize = 8_192;
+/// Rows of a day that are held in Rust before they become Arrow, which is several times smaller.
+const PENDING_ROWS: usize = 2_048;
 
-/// Days above this size are sorted batch by batch only: a second copy of them would not fit in memory, and no reader
-/// relies on the order.
-const MOST_SORTED_ROWS: usize = 131_072;
+/// Rows that are held before the largest day goes to disk. Days above it become several files, each sorted: no reader
+/// relies on the order of files.
+const HELD_ROWS: usize = 131_072;
 
 /// What orders the rows of a day.
 const ORDER: [&str; 8] = [
@@ -26,63 +26,90 @@ const ORDER: [&str; 8] = [
     "response_id",
 ];
 
-/// Collects rows of one table.
+/// Collects rows of one table, within a bound of memory.
 pub(crate) struct Rows<T> {
+    table: Table,
     encode: fn(&[T]) -> Result<RecordBatch, ArrowError>,
-    pending: BTreeMap<i32, Vec<T>>,
-    batches: BTreeMap<i32, Vec<RecordBatch>>,
+    days: BTreeMap<i32, Day<T>>,
+    held: usize,
     count: usize,
 }
 
+/// The rows of one day that are held.
+struct Day<T> {
+    pending: Vec<T>,
+    batches: Vec<RecordBatch>,
+    rows: usize,
+}
+
+impl<T> Default for Day<T> {
+    fn default() -> Self {
+        Day {
+            pending: Vec::new(),
+            batches: Vec::new(),
+            rows: 0,
+        }
+    }
+}
+
 impl<T> Rows<T> {
-    pub(crate) fn new(encode: fn(&[T]) -> Result<RecordBatch, ArrowError>) -> Rows<T> {
+    pub(crate) fn new(table: Table, encode: fn(&[T]) -> Result<RecordBatch, ArrowError>) -> Rows<T> {
         Rows {
+            table,
             encode,
-            pending: BTreeMap::new(),
-            batches: BTreeMap::new(),
+            days: BTreeMap::new(),
+            held: 0,
             count: 0,
         }
     }
 
+    /// Rows that were pushed.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 
     pub(super) fn push(&mut self, day: i32, row: T) -> Result<(), ArrowError> {
-        let pending = self.pending.entry(day).or_default();
-        pending.push(row);
+        let day = self.days.entry(day).or_default();
+        day.pending.push(row);
+        day.rows += 1;
+        self.held += 1;
         self.count += 1;
-        if pending.len() >= PENDING_ROWS {
-            let batch = (self.encode)(pending)?;
-            pending.clear();
-            self.batches.entry(day).or_default().push(batch);
+        if day.pending.len() >= PENDING_ROWS {
+            day.batches.push((self.encode)(&day.pending)?);
+            day.pending.clear();
         }
         Ok(())
     }
 
-    /// All rows with those that were kept, day by day.
-    pub(crate) fn finish(mut self, kept: Vec<RecordBatch>, table: Table) -> Result<Vec<RecordBatch>, ArrowError> {
-        for (day, pending) in std::mem::take(&mut self.pending) {
-            if !pending.is_empty() {
-                self.batches.entry(day).or_default().push((self.encode)(&pending)?);
-            }
+    /// The rows of the largest day, sorted, where more are held than should be: they go to disk now.
+    pub(super) fn overflow(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        if self.held < HELD_ROWS {
+            return Ok(None);
         }
+        let largest = self.days.iter().max_by_key(|(_, day)| day.rows).map(|(day, _)| *day);
+        let Some(day) = largest.and_then(|day| self.days.remove(&day)) else {
+            return Ok(None);
+        };
+        self.held -= day.rows;
+        self.sorted(day).map(Some)
+    }
+
+    /// The rows that are held still, with those that were kept, day by day.
+    pub(crate) fn finish(mut self, kept: Vec<RecordBatch>) -> Result<Vec<RecordBatch>, ArrowError> {
         for batch in kept {
-            for (day, part) in by_day(&batch, table)? {
-                self.batches.entry(day).or_default().push(part);
+            for (day, part) in by_day(&batch, self.table)? {
+                self.days.entry(day).or_default().batches.push(part);
             }
         }
-        let mut rows = Vec::new();
-        for (_, batches) in self.batches {
-            if batches.iter().map(RecordBatch::num_rows).sum::<usize>() <= MOST_SORTED_ROWS {
-                rows.push(sorted(&batches, table)?);
-                continue;
-            }
-            for batch in batches {
-                rows.push(sorted(&[batch], table)?);
-            }
+        let days = std::mem::take(&mut self.days);
+        days.into_values().map(|day| self.sorted(day)).collect()
+    }
+
+    fn sorted(&self, mut day: Day<T>) -> Result<RecordBatch, ArrowError> {
+        if !day.pending.is_empty() {
+            day.batches.push((self.encode)(&day.pending)?);
         }
-        Ok(rows)
+        sorted(&day.batches, self.table)
     }
 }
 
