@@ -40,10 +40,7 @@ async fn every_mart_is_a_sheet_of_real_numbers() {
     assert_eq!(row[column("revenue")], Data::Float(2.0));
     assert_eq!(row[column("gross_margin_pct")], Data::Float(-4850.0));
     assert_eq!(row[column("calls")], Data::Float(1.0));
-    let free = range
-        .rows()
-        .find(|row| row[column("customer_id")] == "freeloader")
-        .unwrap();
+    let free = range.rows().find(|row| row[column("customer_id")] == "freeloader").unwrap();
     // No revenue, no percentage: an empty cell and not a zero.
     assert_eq!(free[column("gross_margin_pct")], Data::Empty);
     let exact: usize = setting.sql("SELECT count(*) FROM margin_by_customer").await.parse().unwrap();
