@@ -290,8 +290,8 @@ pub fn estimates() -> SchemaRef {
         day("from_date"),
         // gross_margin_pct, cost_per_call...
         required("metric"),
-        // `all`, or the dimension that `segment` is a key of.
-        required("by"),
+        // The dimension that `segment` is a key of; `all` where there is no segment.
+        required("dimension"),
         text("segment"),
         required("currency"),
         // In the metric's unit: percent, or the currency.

@@ -1,6 +1,7 @@
 //! The marts: SQL files that a user can read and copy, over the facts of a report; and what they need from us to run: their
 //! inputs as tables, and the functions that SQL cannot do exactly.
 
+mod estimates;
 mod facts;
 mod functions;
 mod inputs;
@@ -19,6 +20,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use marginlake_lake::schema;
 
+pub use estimates::estimates;
 pub use facts::{Facts, ReportCalls, register_calls, register_outcomes};
 pub use functions::{percent_of_udf, register_functions};
 pub(crate) use inputs::counts;

@@ -46,6 +46,10 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>) -> 
         let rows = marts::build(session, mart).await?;
         sheets.push(Sheet { name: mart.name, rows });
     }
+    sheets.push(Sheet {
+        name: "estimates",
+        rows: marts::estimates(session, sources.calls.window).await?,
+    });
     Ok(Figures {
         revenue_by_key,
         cost_by_key,

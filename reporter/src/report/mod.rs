@@ -10,11 +10,13 @@ mod figures;
 mod lake_tables;
 mod manifest;
 mod options;
+mod restated;
 #[cfg(test)]
 mod synthetic;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
@@ -44,6 +46,8 @@ use crate::session::empty_session;
 use changed::{Earned, changed};
 use figures::{Figures, Sources};
 use lake_tables::{Replaces, TableRows};
+use manifest::Manifest;
+use restated::Restated;
 
 /// What a run made.
 #[derive(Debug, Clone)]
@@ -126,6 +130,14 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
         .keep_all("revenue_by_key", std::mem::take(&mut figures.revenue_by_key))
         .await?;
     figures.cost_by_key = held.keep_all("cost_by_key", std::mem::take(&mut figures.cost_by_key)).await?;
+    let run_id = Manifest::new(options, computed.window, &computed.loaded, &computed.model, &BTreeMap::new()).run_id;
+    let days = computed.figures.sheet("margin_daily").expect("it is a mart of every report");
+    let restated = Restated::by(lake, days, computed.window, &run_id).await?;
+    computed.model.warnings.extend(restated.warning(options.currency.code()));
+    computed.figures.sheets.push(Sheet {
+        name: restated::NAME,
+        rows: restated.own.clone(),
+    });
     let Computed {
         loaded,
         policy,
@@ -153,7 +165,15 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     let mut by_day = |name, schema, rows| tables.push(TableRows::by_day(name, schema, rows, of_days));
     by_day("revenue_by_key", schema::revenue_by_key(), &figures.revenue_by_key);
     by_day("cost_by_key", schema::cost_by_key(), &figures.cost_by_key);
-    for sheet in &figures.sheets {
+    let restatements = [restated.earlier, restated.own];
+    tables.push(TableRows {
+        name: restated::NAME,
+        schema: schema::restated_days(),
+        partitions: &[],
+        rows: &restatements,
+        replaces: Replaces::All,
+    });
+    for sheet in figures.sheets.iter().filter(|sheet| sheet.name != restated::NAME) {
         tables.push(TableRows::by_day(
             sheet.name,
             sheet.rows.schema(),
@@ -163,7 +183,7 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     }
     let mut versions = lake_tables::write(lake, tables).await?;
     versions.insert(Table::Calls.name().to_owned(), calls.version());
-    let row = manifest::Manifest::new(options, *window, loaded, model, &versions);
+    let row = Manifest::new(options, *window, loaded, model, &versions);
     if let Some(out) = &options.out {
         output::publish(out, &options.formats, model, &figures.sheets)?;
     }

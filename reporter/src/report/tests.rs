@@ -1,5 +1,6 @@
 //! Whole report runs over a lake on disk.
 
+mod marts;
 mod workbook;
 
 use std::collections::BTreeMap;
