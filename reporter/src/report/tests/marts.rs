@@ -202,7 +202,7 @@ async fn ratios_have_intervals_by_customer_and_the_margin_its_bounds() {
     let setting = run(&calls(), REVENUE, |_, _| {}).await;
     let sql = "SELECT estimate_amount, low_amount < estimate_amount, high_amount > estimate_amount, customers, note FROM estimates \
                WHERE metric = 'gross_margin_pct' AND currency = 'USD'";
-    assert_eq!(setting.sql(sql).await, "73.690774487471,true,true,4,small group: 4 customers");
+    assert_eq!(setting.sql(sql).await, "73.861047835991,true,true,4,small group: 4 customers");
     let sql = "SELECT high_amount, low_amount < high_amount, dimension FROM estimates WHERE metric = 'gross_margin' AND currency = 'USD'";
     assert_eq!(setting.sql(sql).await, "329.249999999999,true,all");
     let sql = "SELECT count(*) FROM estimates WHERE metric = 'cost_per_call' AND dimension = 'model' AND segment = 'mystery'";
