@@ -12,6 +12,7 @@ mod explain;
 mod keys;
 mod lake;
 mod logging;
+mod maintain;
 mod prices;
 mod report;
 mod report_lock;
@@ -61,6 +62,8 @@ enum Command {
     Prices(prices::PricesArgs),
     /// Look into revenue files
     Revenue(revenue::RevenueCommand),
+    /// Compact closed days, delete what is no longer needed, export closed days as plain Parquet
+    Maintain(maintain::MaintainArgs),
     /// Query the lake with SQL: one query, or a prompt when none is given
     Sql(sql::SqlArgs),
 }
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Prices(args) => prices::run(args),
         Command::Revenue(command) => revenue::run(command),
+        Command::Maintain(args) => maintain::run(args),
         Command::Sql(args) => sql::run(args),
     };
     exit::code(done)

@@ -1,16 +1,15 @@
 //! Changing a table: append once, replace days, replace all. Each is one Delta commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
-use deltalake::kernel::Transaction;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add};
+use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 
 use crate::open::{LakeTable, date_of};
-use crate::{LakeError, durable};
+use crate::{LakeError, durable, failpoint};
 
 /// An application transaction (`txn` of the Delta protocol): `app_id` has committed everything up to `version`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +37,16 @@ enum Replaced<'a> {
     Nothing,
     Dates(&'a BTreeSet<NaiveDate>),
     All,
+}
+
+/// How hard a commit tries when others commit at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempts {
+    /// Again and again, as long as the library sees no conflict: right for what only adds.
+    UntilConflict,
+    /// Once, as the version after the one that the handle reads. The library does not see a compaction as a conflict
+    /// (it skips removals without data change), so this is the only safe way for what removes files.
+    NextVersionOnly,
 }
 
 impl LakeTable {
@@ -109,34 +118,73 @@ impl LakeTable {
         replaced: Replaced<'_>,
         transactions: &[AppTransaction],
     ) -> Result<(), LakeError> {
-        let mut actions: Vec<Action> = self.removals(&replaced)?;
-        let mode = if actions.is_empty() {
-            SaveMode::Append
-        } else {
-            SaveMode::Overwrite
+        let removals = self.removals(&replaced)?;
+        let mode = match replaced {
+            Replaced::Nothing => SaveMode::Append,
+            _ => SaveMode::Overwrite,
         };
+        let mut actions: Vec<Action> = removals.values().cloned().map(Action::Remove).collect();
         actions.extend(staged.0.into_iter().map(Action::Add));
         if actions.is_empty() && transactions.is_empty() {
             return Ok(());
         }
-        let transactions = transactions.iter().map(|t| Transaction::new(&t.app_id, t.version)).collect();
-        let properties = CommitProperties::default().with_application_transactions(transactions);
         let operation = DeltaOperation::Write {
             mode,
             partition_by: None,
             predicate: None,
         };
+        if matches!(replaced, Replaced::Nothing) {
+            let committed = self
+                .try_commit(actions, transactions, operation, Attempts::UntilConflict)
+                .await;
+            return committed.map(drop);
+        }
+        // What replaces rows must know all of them: it commits behind the version it has looked at or not at all.
+        loop {
+            let committed = self
+                .try_commit(actions.clone(), transactions, operation.clone(), Attempts::NextVersionOnly)
+                .await;
+            let conflict = match committed {
+                Err(conflict @ LakeError::Conflict { .. }) => conflict,
+                done => return done.map(drop),
+            };
+            self.refresh().await?;
+            if !self.removals(&replaced)?.keys().eq(removals.keys()) {
+                return Err(conflict);
+            }
+        }
+    }
+
+    /// One Delta commit of `actions`, and its version; the handle is at the newest version then, this one or a later.
+    pub(crate) async fn try_commit(
+        &mut self,
+        actions: Vec<Action>,
+        transactions: &[AppTransaction],
+        operation: DeltaOperation,
+        attempts: Attempts,
+    ) -> Result<u64, LakeError> {
+        let transactions = transactions.iter().map(|t| Transaction::new(&t.app_id, t.version)).collect();
+        let mut properties = CommitProperties::default()
+            .with_application_transactions(transactions)
+            // Looking for old log files lists all of them: maintenance does it once a day, not every commit.
+            .with_cleanup_expired_logs(Some(false));
+        if attempts == Attempts::NextVersionOnly {
+            properties = properties.with_max_retries(0);
+        }
         let failed = |error| LakeError::delta("commit to", &self.name, error);
+        failpoint::at("commit.before");
         let committed = CommitBuilder::from(properties)
             .with_actions(actions)
             .build(Some(self.state()?), self.inner.log_store(), operation)
             .await
             .map_err(failed)?;
-        self.sync_commit(committed.version())?;
-        self.refresh().await
+        failpoint::at("commit.after");
+        self.refresh().await?;
+        Ok(committed.version())
     }
 
-    fn removals(&self, replaced: &Replaced<'_>) -> Result<Vec<Action>, LakeError> {
+    /// What taking `replaced` out of the table means at this handle's version, by path.
+    fn removals(&self, replaced: &Replaced<'_>) -> Result<BTreeMap<String, Remove>, LakeError> {
         let state = self.state()?;
         let removed = |date: Option<NaiveDate>| match replaced {
             Replaced::Nothing => false,
@@ -147,7 +195,7 @@ impl LakeTable {
             .log_data()
             .iter()
             .filter(|file| removed(date_of(&file.partition_values_map())))
-            .map(|file| Action::Remove(file.remove_action(true)))
+            .map(|file| (file.path().into_owned(), file.remove_action(true)))
             .collect())
     }
 

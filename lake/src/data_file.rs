@@ -23,7 +23,7 @@ use parquet::schema::types::ColumnPath;
 
 use crate::open::LakeTable;
 use crate::schema::DATE;
-use crate::{LakeError, durable};
+use crate::{LakeError, durable, failpoint};
 
 /// Columns whose values hardly repeat: a dictionary of them costs time and space and helps nobody, and the least and the
 /// greatest of random ids exclude nothing (measured: docs/performance.md).
@@ -81,8 +81,7 @@ impl LakeTable {
 
     async fn write_file(&self, date: Option<NaiveDate>, batches: Vec<RecordBatch>) -> Result<Add, LakeError> {
         let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        let folder = date.map(|date| format!("{DATE}={date}/")).unwrap_or_default();
-        let name = format!("{folder}part-{}.zstd.parquet", uuid::Uuid::new_v4());
+        let name = new_name(date);
         let size = match self.local.clone() {
             Some(root) => {
                 let (table, relative) = (self.name.clone(), name.clone());
@@ -108,24 +107,35 @@ impl LakeTable {
                 size
             }
         };
-        let partition_values = match date {
-            Some(date) => HashMap::from([(DATE.to_owned(), Some(date.to_string()))]),
-            None => HashMap::new(),
-        };
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |elapsed| elapsed.as_millis());
-        Ok(Add {
-            path: name,
-            partition_values,
-            size: i64::try_from(size).unwrap_or(i64::MAX),
-            modification_time: i64::try_from(now).unwrap_or(i64::MAX),
-            data_change: true,
-            // Row counts only: decimal statistics pass through f64 in Delta readers, and nothing about money may.
-            stats: Some(format!("{{\"numRecords\":{rows}}}")),
-            ..Add::default()
-        })
+        Ok(log_entry(date, name, size, rows))
     }
+}
+
+/// The log entry of a data file. Row counts are its only statistics: decimal ones pass through f64 in Delta readers, and
+/// nothing about money may.
+pub(crate) fn log_entry(date: Option<NaiveDate>, path: String, bytes: usize, rows: usize) -> Add {
+    let partition_values = match date {
+        Some(date) => HashMap::from([(DATE.to_owned(), Some(date.to_string()))]),
+        None => HashMap::new(),
+    };
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |elapsed| elapsed.as_millis());
+    Add {
+        path,
+        partition_values,
+        size: i64::try_from(bytes).unwrap_or(i64::MAX),
+        modification_time: i64::try_from(now).unwrap_or(i64::MAX),
+        data_change: true,
+        stats: Some(format!("{{\"numRecords\":{rows}}}")),
+        ..Add::default()
+    }
+}
+
+/// A name that no file had before.
+pub(crate) fn new_name(date: Option<NaiveDate>) -> String {
+    let folder = date.map(|date| format!("{DATE}={date}/")).unwrap_or_default();
+    format!("{folder}part-{}.zstd.parquet", uuid::Uuid::new_v4())
 }
 
 fn split_by_date(batch: &RecordBatch) -> Result<Vec<(NaiveDate, RecordBatch)>, String> {
@@ -175,15 +185,19 @@ fn write_local(table: &str, root: &Path, relative: &str, batches: &[RecordBatch]
     std::fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
     let temporary = folder.join(format!("_{}.tmp", uuid::Uuid::new_v4()));
     let written = (|| {
+        failpoint::at("data.before_write");
         let mut file = File::create(&temporary).map_err(failed("create", &temporary))?;
         let size = encode(&mut file, batches).map_err(|source| LakeError::Parquet {
             table: table.to_owned(),
             source,
         })?;
+        failpoint::at("data.before_sync");
         file.flush()
             .and_then(|()| file.sync_all())
             .map_err(failed("sync", &temporary))?;
+        failpoint::at("data.before_rename");
         std::fs::rename(&temporary, &path).map_err(failed("rename", &temporary))?;
+        failpoint::at("data.after_rename");
         Ok(size)
     })();
     if written.is_err() {
@@ -210,7 +224,7 @@ pub(crate) fn encode(into: impl Write + Send, batches: &[RecordBatch]) -> Result
     Ok(writer.bytes_written())
 }
 
-fn properties(schema: &SchemaRef) -> WriterProperties {
+pub(crate) fn properties(schema: &SchemaRef) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))

@@ -78,6 +78,34 @@ pub enum LakeError {
         #[source]
         source: object_store::Error,
     },
+    /// Somebody else does what only one may do at a time.
+    #[error("{task} of this lake is being done by {owner}; its lease ends at {until} unless it is renewed: try again then")]
+    Leased {
+        /// What the lease is for.
+        task: String,
+        /// Who holds it.
+        owner: String,
+        /// When it ends unless renewed (RFC 3339).
+        until: String,
+    },
+    /// The lease that this work was done under is no longer ours: nothing more may be changed under it.
+    #[error("the lease for {task} of this lake was lost to another owner: nothing more was changed; run it again")]
+    LeaseLost {
+        /// What the lease is for.
+        task: String,
+    },
+    /// A rewritten file does not hold what it replaces; nothing was lost, the old files stay.
+    #[error("compacting table {table} ({what}) gave other rows than before: {before} became {after}; the old files stay")]
+    Compaction {
+        /// Table name.
+        table: String,
+        /// Which day.
+        what: String,
+        /// Rows and sums before.
+        before: String,
+        /// Rows and sums after.
+        after: String,
+    },
     /// A query over the lake's own tables failed.
     #[error("cannot read table {table}")]
     Query {
@@ -94,6 +122,8 @@ impl LakeError {
     pub fn is_retryable(&self) -> bool {
         match self {
             LakeError::Io { .. } | LakeError::Conflict { .. } | LakeError::Delta { .. } | LakeError::Store { .. } => true,
+            LakeError::Leased { .. } | LakeError::LeaseLost { .. } => true,
+            LakeError::Compaction { .. } => false,
             LakeError::Parquet { .. } | LakeError::Query { .. } => false,
             LakeError::Location { .. } | LakeError::Missing { .. } | LakeError::Schema { .. } => false,
         }

@@ -1,5 +1,6 @@
 //! Opening a lake and its tables, and reading them.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,9 +9,12 @@ use chrono::NaiveDate;
 use datafusion::catalog::TableProvider;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::{Action, StructType};
+use deltalake::logstore::{LogStoreRef, StorageConfig, get_actions, logstore_for, logstore_with};
 use deltalake::operations::create::CreateBuilder;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use object_store::ObjectStore;
 
+use crate::local_store::SyncedFileSystem;
 use crate::location::Location;
 use crate::schema::{DATE, Table};
 use crate::{LakeError, durable};
@@ -87,20 +91,51 @@ impl Lake {
                 source,
             })?;
         }
+        let log_store = self.log_store(name, &url)?;
         CreateBuilder::new()
-            .with_location(url.as_str())
+            .with_log_store(log_store)
             .with_table_name(name)
             .with_columns(schema.fields().cloned())
             .with_partition_columns(partitions.iter().copied())
             .await
             .map_err(|error| LakeError::delta("create", name, error))?;
         if let Some(local) = self.location.local() {
-            durable::sync(&local.join(name).join("_delta_log").join(format!("{:020}.json", 0)))?;
-            durable::sync(&local.join(name).join("_delta_log"))?;
-            durable::sync(&local.join(name))?;
             durable::sync(local)?;
         }
         Ok(())
+    }
+
+    /// The store below `folder` of the lake; on a local lake a put is on the disk when it is answered.
+    pub(crate) fn store_below(&self, folder: &str) -> Result<Arc<dyn ObjectStore>, LakeError> {
+        let url = self.location.table_url(folder)?;
+        Ok(self.log_store(folder, &url)?.object_store(None))
+    }
+
+    fn log_store(&self, name: &str, url: &url::Url) -> Result<LogStoreRef, LakeError> {
+        let store = match self.location.local() {
+            Some(_) => logstore_with(Arc::new(SyncedFileSystem::default()), url, StorageConfig::default()),
+            None => logstore_for(url, StorageConfig::default()),
+        };
+        store.map_err(|error| LakeError::delta("reach", name, error))
+    }
+
+    /// The names of all tables that the lake holds.
+    pub async fn table_names(&self) -> Result<Vec<String>, LakeError> {
+        let store = self.store_below("")?;
+        let listed = store.list_with_delimiter(None).await.map_err(|source| LakeError::Store {
+            action: "list",
+            path: self.to_string(),
+            source,
+        })?;
+        let mut names = Vec::new();
+        for folder in listed.common_prefixes {
+            let Some(name) = folder.filename() else { continue };
+            if !name.starts_with('_') && self.table(name).await?.is_some() {
+                names.push(name.to_owned());
+            }
+        }
+        names.sort();
+        Ok(names)
     }
 
     async fn load(&self, name: &str, version: Option<u64>) -> Result<Option<LakeTable>, LakeError> {
@@ -110,7 +145,10 @@ impl Lake {
             return Ok(None);
         }
         let url = self.location.table_url(name)?;
-        let mut builder = DeltaTableBuilder::from_url(url).map_err(|error| LakeError::delta("open", name, error))?;
+        let mut builder = DeltaTableBuilder::from_url(url.clone()).map_err(|error| LakeError::delta("open", name, error))?;
+        if local.is_some() {
+            builder = builder.with_storage_backend(Arc::new(SyncedFileSystem::default()), url);
+        }
         if let Some(version) = version {
             builder = builder.with_version(version);
         }
@@ -232,27 +270,20 @@ impl LakeTable {
         Ok(files)
     }
 
-    /// The files that brought new data after `version` and are still live; compactions bring none.
-    /// `None` where the log no longer reaches back to `version`.
+    /// The live files that hold the data brought after `version`. A compaction brings none: what it wrote stands for
+    /// the files that it replaced, and may hold older rows too. `None` where the log no longer reaches back to `version`.
     pub async fn files_added_since(&self, version: i64) -> Result<Option<Vec<DataFile>>, LakeError> {
         let log_store = self.inner.log_store();
-        let mut added = std::collections::BTreeSet::new();
+        let mut added = BTreeSet::new();
         for version in (version + 1)..=self.version() {
             let Ok(version) = u64::try_from(version) else { continue };
             let failed = |error| LakeError::delta("read the log of", &self.name, error);
             let Some(entry) = log_store.read_commit_entry(version).await.map_err(failed)? else {
                 return Ok(None);
             };
-            for action in deltalake::logstore::get_actions(version, &entry).map_err(failed)? {
-                if let Action::Add(add) = action
-                    && add.data_change
-                {
-                    added.insert(add.path);
-                }
-            }
+            follow(&mut added, get_actions(version, &entry).map_err(failed)?);
         }
         let live = self.files()?;
-        // A file that a compaction has replaced since is found only by reading what replaced it.
         if added
             .iter()
             .any(|path| live.binary_search_by(|file| file.path.as_str().cmp(path)).is_err())
@@ -285,6 +316,26 @@ impl LakeTable {
         self.inner
             .snapshot()
             .map_err(|error| LakeError::delta("read", &self.name, error))
+    }
+}
+
+/// Moves the set of files with new data over one commit.
+fn follow(added: &mut BTreeSet<String>, actions: Vec<Action>) {
+    let mut compacted = BTreeSet::new();
+    for action in &actions {
+        if let Action::Remove(removed) = action
+            && !removed.data_change
+            && added.remove(&removed.path)
+        {
+            compacted.insert(removed.partition_values.as_ref().and_then(date_of));
+        }
+    }
+    for action in actions {
+        if let Action::Add(add) = action
+            && (add.data_change || compacted.contains(&date_of(&add.partition_values)))
+        {
+            added.insert(add.path);
+        }
     }
 }
 

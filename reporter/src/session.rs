@@ -132,7 +132,7 @@ fn with_hex_ids(session: &SessionContext, table: Arc<dyn TableProvider>) -> Resu
 }
 
 /// Table -> version of the newest finished run; empty before the first.
-pub(crate) async fn published_versions(lake: &Lake) -> Result<BTreeMap<String, i64>, SessionError> {
+pub async fn published_versions(lake: &Lake) -> Result<BTreeMap<String, i64>, SessionError> {
     let mut versions = BTreeMap::new();
     let Some(manifest) = lake.table(Table::RunManifest.name()).await? else {
         return Ok(versions);
