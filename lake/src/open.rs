@@ -107,7 +107,10 @@ impl Lake {
 
     /// The store below `folder` of the lake; on a local lake a put is on the disk when it is answered.
     pub(crate) fn store_below(&self, folder: &str) -> Result<Arc<dyn ObjectStore>, LakeError> {
-        let url = self.location.table_url(folder)?;
+        let url = match folder {
+            "" => self.location.url().clone(),
+            folder => self.location.table_url(folder)?,
+        };
         Ok(self.log_store(folder, &url)?.object_store(None))
     }
 

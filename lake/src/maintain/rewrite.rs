@@ -94,6 +94,15 @@ pub(super) async fn read_back(table: &LakeTable, files: &[Add]) -> Result<Tally,
     Ok(tally)
 }
 
+fn size_of(path: &std::path::Path) -> Result<usize, LakeError> {
+    let metadata = std::fs::metadata(path).map_err(|source| LakeError::Io {
+        action: "read",
+        path: path.display().to_string(),
+        source,
+    })?;
+    Ok(usize::try_from(metadata.len()).unwrap_or(usize::MAX))
+}
+
 /// Takes back files that never became part of the table.
 pub(super) async fn discard(table: &LakeTable, files: &[Add]) {
     let store = table.inner.object_store();
@@ -223,10 +232,8 @@ impl Output<'_> {
 
     /// Gives the file that is being written its name.
     async fn close(&mut self) -> Result<(), LakeError> {
-        let Some(mut open) = self.open.take() else { return Ok(()) };
-        open.writer.finish().map_err(|source| self.parquet(source))?;
-        let bytes = open.writer.bytes_written();
-        match open.writer.into_inner().map_err(|source| self.parquet(source))? {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        let bytes = match open.writer.into_inner().map_err(|source| self.parquet(source))? {
             Sink::Local { file, temporary } => {
                 let path = self
                     .table
@@ -241,8 +248,10 @@ impl Output<'_> {
                     source,
                 })?;
                 path.parent().map_or(Ok(()), durable::sync)?;
+                size_of(&path)?
             }
             Sink::Memory(buffer) => {
+                let bytes = buffer.len();
                 let put = self
                     .table
                     .inner
@@ -254,8 +263,9 @@ impl Output<'_> {
                     path: open.name.clone(),
                     source,
                 })?;
+                bytes
             }
-        }
+        };
         let mut add = log_entry(self.date, open.name, bytes, open.rows);
         add.data_change = false;
         self.done.push(add);
