@@ -16,7 +16,7 @@ pub(super) async fn checkpoint(table: &LakeTable) -> Result<(), LakeError> {
     }
     create_checkpoint(&table.inner, None)
         .await
-        .map_err(|error| LakeError::delta("write a checkpoint of", &table.name, error.into()))
+        .map_err(|error| LakeError::delta("write a checkpoint of", &table.name, error))
 }
 
 async fn last_checkpoint(table: &LakeTable) -> Option<i64> {
