@@ -172,7 +172,7 @@ fn half_interval(pairs: &[(i128, i128)], part: i128, whole: i128, factor: i128) 
         let root = squares.checked_mul(count)?.checked_div(count - 1)?.isqrt();
         let t = T.get(pairs.len() - 2).copied().unwrap_or(match count {
             ..=61 => 2042,
-            ..=121 => 2000,
+            62..=121 => 2000,
             _ => 1980,
         });
         multiply_divide_half_even(
@@ -199,7 +199,7 @@ fn batch(rows: &[Estimate], window: Window) -> Result<RecordBatch, DataFusionErr
         Arc::new(Date32Array::from_value(window.from, rows.len())),
         texts(|row| Some(&row.metric)),
         texts(|row| Some(&row.by)),
-        texts(|row| Some(&row.segment).map(String::as_str).filter(|segment| !segment.is_empty())),
+        texts(|row| Some(row.segment.as_str()).filter(|segment| !segment.is_empty())),
         texts(|row| Some(&row.currency)),
         amounts(|row| row.value)?,
         amounts(|row| row.low)?,
