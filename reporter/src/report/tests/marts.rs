@@ -61,8 +61,7 @@ async fn every_mart_has_the_whole_bill_and_what_nobody_used_is_shown() {
         let sek = format!("SELECT sum(other_cogs) FROM {mart} WHERE currency = 'SEK'");
         assert_eq!(setting.sql(&sek).await, "100.000000000000", "{mart}");
     }
-    let fee =
-        "SELECT customer_id, source, allocation_method FROM cost_by_key WHERE dimension = 'customer' AND cost_class = 'variable'";
+    let fee = "SELECT key, source, allocation_method FROM cost_by_key WHERE dimension = 'customer' AND cost_class = 'variable'";
     assert_eq!(setting.sql(fee).await, "acme,infra,direct");
     let search =
         "SELECT sum(cost) FROM cost_by_key WHERE dimension = 'feature' AND key = 'search' AND allocation_method = 'direct'";
