@@ -168,11 +168,14 @@ pub(super) async fn records(
     let config = SessionConfig::new()
         .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
         .set_bool("datafusion.execution.parquet.pushdown_filters", true);
+    // A table that an older release wrote lacks younger columns: to the decoder they are NULL.
+    let schema = provider.schema();
+    let known: Vec<&str> = columns.iter().copied().filter(|name| schema.index_of(name).is_ok()).collect();
     let frame = SessionContext::new_with_config(config).read_table(provider)?;
     let frame = if columns.is_empty() {
         frame
     } else {
-        frame.select_columns(columns)?
+        frame.select_columns(&known)?
     };
     // A decoder knows the strings that repeat: it is handed on rather than made anew.
     let idle: Arc<Mutex<Vec<Decoder>>> = Arc::default();
