@@ -7,7 +7,7 @@ use crate::columns::{Columns, Row, Rows};
 use crate::normalise::Normalised;
 use crate::price::Pricer;
 use crate::receive::{as_protobuf, id_fault, inflate};
-use crate::recognise::{AttributionConfig, Dimension, Recogniser, ScopeContext};
+use crate::recognise::{AttributionConfig, Recogniser, ScopeContext};
 use crate::wal::{Entry, Signal};
 use crate::wire::WireError;
 use crate::wire::logs::{LogRecord, resource_logs};
@@ -227,7 +227,7 @@ fn push(
         attribution: record
             .attribution
             .iter()
-            .map(|(dimension, found): (Dimension, _)| (dimension.column(), found.value.as_ref(), found.source.to_string()))
+            .map(|(dimension, found)| (dimension.column(), found.value.as_ref(), found.source.to_string()))
             .collect(),
         buckets: normalised.buckets.named().map(|(_, count)| count),
         usage: normalised.usage.iter().collect(),

@@ -1,9 +1,11 @@
 //! Rule N3 and the input side of N5: does the input include cached tokens, and what is left when they are taken off.
 
+use marginlake_lake::schema::Role;
+
 use crate::recognise::profile::{CacheSplit, InputMode, Profile};
 use crate::recognise::provider::counts_cache_beside;
 use crate::recognise::reported::{Proof, Reported};
-use crate::recognise::{Flag, Flags, Role};
+use crate::recognise::{Flag, Flags};
 
 /// The input, divided.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

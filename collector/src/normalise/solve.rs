@@ -1,11 +1,13 @@
 //! The whole of normalisation for one record: input, output, inclusive usage, and how far to trust them.
 
+use marginlake_lake::schema::Role;
+
 use super::buckets::Buckets;
 use super::input::{self, About};
 use super::output;
 use super::usage::{UsageCounts, UsageKey};
 use crate::recognise::reported::Reported;
-use crate::recognise::{Flag, Flags, Recognised, Role};
+use crate::recognise::{Flag, Flags, Recognised};
 
 /// How far the usage of a record is to be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

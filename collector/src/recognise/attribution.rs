@@ -6,6 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use marginlake_lake::schema::Dimension;
+
 use super::field::Field;
 use super::gather::Gathered;
 use super::payload::scan::{Scalar, scan};
@@ -38,59 +40,19 @@ pub struct AttributionConfig {
     pub customer_map: Option<std::path::PathBuf>,
 }
 
-/// One dimension of attribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Dimension {
-    /// Column `customer_id`.
-    Customer,
-    /// Column `user_id`.
-    User,
-    /// Column `conversation_id`.
-    Conversation,
-    /// Column `feature`.
-    Feature,
-    /// Column `task_id`.
-    Task,
-    /// Column `agent_name`.
-    Agent,
-    /// Column `prompt_name`.
-    PromptName,
-    /// Column `prompt_version`.
-    PromptVersion,
-    /// Column `environment`.
-    Environment,
+/// How records tell a dimension.
+pub(super) trait Told {
+    /// The field that holds it.
+    fn field(self) -> Field;
+    /// The keys that the configuration adds.
+    fn configured(self, config: &AttributionConfig) -> &[String];
+    /// The defaults, the most telling first.
+    fn defaults(self) -> &'static [&'static str];
+    /// Names that applications choose inside an emitter's free metadata.
+    fn metadata_names(self) -> &'static [&'static str];
 }
 
-impl Dimension {
-    /// All dimensions in the order of the columns.
-    pub const ALL: [Dimension; 9] = [
-        Dimension::Customer,
-        Dimension::User,
-        Dimension::Conversation,
-        Dimension::Feature,
-        Dimension::Task,
-        Dimension::Agent,
-        Dimension::PromptName,
-        Dimension::PromptVersion,
-        Dimension::Environment,
-    ];
-
-    /// The name of the column, and the key in `attribution_source`.
-    pub fn column(self) -> &'static str {
-        match self {
-            Dimension::Customer => "customer_id",
-            Dimension::User => "user_id",
-            Dimension::Conversation => "conversation_id",
-            Dimension::Feature => "feature",
-            Dimension::Task => "task_id",
-            Dimension::Agent => "agent_name",
-            Dimension::PromptName => "prompt_name",
-            Dimension::PromptVersion => "prompt_version",
-            Dimension::Environment => "environment",
-        }
-    }
-
+impl Told for Dimension {
     fn field(self) -> Field {
         match self {
             Dimension::Customer => Field::Customer,
@@ -119,8 +81,7 @@ impl Dimension {
         }
     }
 
-    /// The defaults, the most telling first.
-    pub(super) fn defaults(self) -> &'static [&'static str] {
+    fn defaults(self) -> &'static [&'static str] {
         match self {
             Dimension::Customer => &[
                 "customer.id",
@@ -207,8 +168,7 @@ impl Dimension {
         }
     }
 
-    /// Names that applications choose inside an emitter's free metadata.
-    pub(super) fn metadata_names(self) -> &'static [&'static str] {
+    fn metadata_names(self) -> &'static [&'static str] {
         match self {
             Dimension::Customer => &[
                 "customer_id",
@@ -318,7 +278,7 @@ pub struct Attributed<'a> {
 
 /// The attribution of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Attribution<'a>([Option<Attributed<'a>>; Dimension::ALL.len()]);
+pub struct Attribution<'a>([Option<Attributed<'a>>; Dimension::COUNT]);
 
 impl<'a> Attribution<'a> {
     /// The value of one dimension.
@@ -372,7 +332,7 @@ pub(super) fn of_resource<'a>(gathered: &Gathered<'_, 'a>) -> Attribution<'a> {
 }
 
 fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribution<'a>) {
-    let mut best = [usize::MAX; Dimension::ALL.len()];
+    let mut best = [usize::MAX; Dimension::COUNT];
     // A broken object ends the reading; what was read before it stands.
     let _ = scan(text, |path, scalar| {
         let [name] = path else { return };

@@ -2,31 +2,13 @@
 
 use std::borrow::Cow;
 
+use marginlake_lake::schema::{Role, Signal};
+
 use super::attribution::Attribution;
 use super::flag::Flags;
 use super::profile::{CostKind, Profile};
 use super::reported::Reported;
-use super::role::Role;
 use crate::wire::Value;
-
-/// The signal a record came by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Signal {
-    /// A span.
-    Span,
-    /// A log record.
-    Log,
-}
-
-impl Signal {
-    /// The value of column `signal`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Signal::Span => "span",
-            Signal::Log => "log",
-        }
-    }
-}
 
 /// The facts of one record.
 #[derive(Debug, Clone)]

@@ -2,9 +2,10 @@
 //!
 //! All other records (messages, choices, tool decisions) give no row: they carry text, not usage.
 
+use marginlake_lake::schema::Role;
+
 use super::field::Field;
 use super::gather::{Gathered, Reading};
-use super::role::Role;
 use crate::wire::logs::LogRecord;
 
 /// An event that reports a call.

@@ -26,11 +26,10 @@ mod scope;
 #[cfg(test)]
 mod tests;
 
-pub use attribution::{Attributed, Attribution, AttributionConfig, Dimension, Source};
-pub use facts::{Recognised, ReportedCost, Signal, UsageAttribute};
+pub use attribution::{Attributed, Attribution, AttributionConfig, Source};
+pub use facts::{Recognised, ReportedCost, UsageAttribute};
 pub use flag::{Flag, Flags};
 pub use profile::Profile;
-pub use role::Role;
 pub use scope::{Recogniser, ScopeContext};
 
 /// Every emitter we know, for documents and tests.

@@ -3,10 +3,11 @@
 //! Profiles are data (`profiles/`, one file per family); adding an emitter is adding one entry. The first entry that
 //! fits a scope wins; an unknown scope is told by the markers among its attributes, and else is generic.
 
+use marginlake_lake::schema::Role;
+
 use super::field::Field;
 use super::gather::Gathered;
 use super::profiles;
-use super::role::Role;
 
 /// Everything known of one emitter, or of one range of its versions.
 #[derive(Debug)]

@@ -3,6 +3,8 @@
 //! Nothing is added up or taken apart here. A raw object is believed only where it agrees with the attributes: text
 //! that a model wrote can look like one.
 
+use marginlake_lake::schema::Role;
+
 use super::count::{NotACount, count};
 use super::facts::UsageAttribute;
 use super::field::Field;
@@ -12,7 +14,6 @@ use super::payload::response::{self, Response};
 use super::payload::scan::{ScanError, scan};
 use super::payload::usage::{Origin, RawCounts, Shape};
 use super::profile::Profile;
-use super::role::Role;
 use crate::wire::Value;
 
 /// What a record's own numbers or a provider's raw object prove about the input.

@@ -1,86 +1,14 @@
-//! What a record is: the decision that says whether it can be a billable call.
+//! What a record is: the decision that says whether it can be a billable call. The words are the lake's
+//! ([`marginlake_lake::schema::Role`]).
 //!
 //! The order of the keys is rule R2 of the conventions; a model's name alone never makes a record a call. Whether
 //! a call is billed once or not at all is decided by settle, over the whole trace.
 
+use marginlake_lake::schema::Role;
+
 use super::field::Field;
 use super::gather::Gathered;
 use super::profile::Profile;
-
-/// What a span or log record stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// One request to a language model. Billable leaf.
-    Llm,
-    /// One request to an embedding model. Billable leaf.
-    Embedding,
-    /// One request to a reranking model. Billable leaf.
-    Rerank,
-    /// One request that makes or edits images or video. Billable leaf.
-    Image,
-    /// One request that transcribes, translates or makes speech. Billable leaf.
-    Audio,
-    /// An agent's run. An aggregate when it carries usage.
-    Agent,
-    /// A workflow, crew or graph. An aggregate when it carries usage.
-    Workflow,
-    /// A chain or an application's own operation. An aggregate when it carries usage.
-    Chain,
-    /// One step, turn or task within an agent, or a framework's view of a call below it. An aggregate when it
-    /// carries usage.
-    Step,
-    /// A tool's execution.
-    Tool,
-    /// A search in a store.
-    Retriever,
-    /// A check of content.
-    Guardrail,
-    /// A judgement on quality.
-    Evaluator,
-    /// A prompt template being filled: not a call.
-    Prompt,
-    /// A provider's free token count.
-    TokenCounter,
-    /// Fetching, listing, creating: free operations that may repeat the usage of an earlier call.
-    Management,
-    /// Nothing of the above: any other span.
-    Other,
-}
-
-impl Role {
-    /// The value of column `role`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Llm => "llm",
-            Role::Embedding => "embedding",
-            Role::Rerank => "rerank",
-            Role::Image => "image",
-            Role::Audio => "audio",
-            Role::Agent => "agent",
-            Role::Workflow => "workflow",
-            Role::Chain => "chain",
-            Role::Step => "step",
-            Role::Tool => "tool",
-            Role::Retriever => "retriever",
-            Role::Guardrail => "guardrail",
-            Role::Evaluator => "evaluator",
-            Role::Prompt => "prompt",
-            Role::TokenCounter => "token_counter",
-            Role::Management => "management",
-            Role::Other => "other",
-        }
-    }
-
-    /// Whether the record is one request to a model.
-    pub fn is_leaf(self) -> bool {
-        matches!(self, Role::Llm | Role::Embedding | Role::Rerank | Role::Image | Role::Audio)
-    }
-
-    /// Whether usage on the record is a sum over other records, or a repetition of one.
-    pub fn is_aggregate(self) -> bool {
-        matches!(self, Role::Agent | Role::Workflow | Role::Chain | Role::Step)
-    }
-}
 
 /// The role and the operation as the emitter names it; `None` when only usage keys speak for a call.
 pub(crate) fn decide<'a>(profile: &Profile, name: &str, gathered: &Gathered<'_, 'a>) -> (Option<Role>, Option<&'a str>) {

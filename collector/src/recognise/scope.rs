@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use marginlake_lake::schema::{Dimension, Role, Signal};
+
 use super::attribution::{self, Attribution, AttributionConfig};
 use super::cost;
 use super::count::NotACount;
 use super::event;
-use super::facts::{Recognised, ReportedCost, Signal, UsageAttribute};
+use super::facts::{Recognised, ReportedCost, UsageAttribute};
 use super::field::Field;
 use super::flag::Flag;
 use super::gather::{Gathered, Reading, words};
@@ -17,7 +19,7 @@ use super::payload::scan::{Scalar, scan};
 use super::profile::{self, CostKind, Profile};
 use super::provider;
 use super::reported::{self, RawAttributes, Reported};
-use super::role::{self, Role};
+use super::role;
 use crate::normalise::{Normalised, normalise};
 use crate::wire::logs::LogRecord;
 use crate::wire::traces::Span;
@@ -356,7 +358,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
 
     fn run_id(&self, attribution: &Attribution<'a>) -> Option<Cow<'a, str>> {
         self.gathered.words(Field::RunId).or_else(|| {
-            let session = attribution.get(attribution::Dimension::Conversation)?;
+            let session = attribution.get(Dimension::Conversation)?;
             self.profile.habits.session_is_run.then(|| session.value.clone())
         })
     }

@@ -12,6 +12,7 @@ mod revenue_daily;
 mod revenue_lines;
 mod run_manifest;
 mod spans;
+mod vocabulary;
 
 use std::sync::Arc;
 
@@ -29,6 +30,7 @@ pub use revenue_daily::revenue_daily;
 pub use revenue_lines::revenue_lines;
 pub use run_manifest::run_manifest;
 pub use spans::spans;
+pub use vocabulary::{Dimension, Role, Signal};
 
 /// Digits of every money column: `Decimal128(38, 12)`, in the currency that the column or its neighbour names.
 pub const MONEY_PRECISION: u8 = 38;

@@ -15,7 +15,7 @@ pub fn spans() -> SchemaRef {
     let mut fields = vec![
         // UTC day of the end; of the receipt where the times are impossible (`flags` has `clock`).
         Field::new("date", DataType::Date32, false),
-        // `span` or `log`.
+        // `span` or `log`: see [`super::Signal`].
         Field::new("signal", DataType::Utf8, false),
         Field::new("trace_id", DataType::Binary, true),
         Field::new("span_id", DataType::Binary, true),
@@ -41,7 +41,7 @@ pub fn spans() -> SchemaRef {
         // unset, ok, error.
         text("status"),
         text("error_type"),
-        // What the record is: see `marginlake_collector` recognise::Role.
+        // What the record is: see [`super::Role`].
         Field::new("role", DataType::Utf8, false),
         // The emitter profile that read the record.
         text("convention"),

@@ -12,8 +12,8 @@ use crate::revenue::RevenueInputs;
 use crate::session;
 use crate::settle::driver::{SettleOptions, SettleOutcome, run};
 use crate::settle::record::{Attributed, Dimension, Record, Signal};
-use crate::settle::role::Role;
 use crate::settle::{CataloguePricer, Reprice};
+use marginlake_lake::schema::Role;
 
 /// 2026-10-20T12:00:00Z.
 const OCTOBER: i64 = 1_792_497_600_000_000_000;

@@ -9,8 +9,8 @@ use super::{Detail, Mode, RepriceOptions, RepriceOutcome, outlook, run};
 use crate::session;
 use crate::settle::call::{Call, CostClass, Granularity};
 use crate::settle::record::{Price, Record, Signal};
-use crate::settle::role::Role;
 use crate::settle::{CataloguePricer, Reprice, encode};
+use marginlake_lake::schema::Role;
 
 /// 2026-11-16T12:00:00Z.
 const NOON: i64 = 1_794_830_400_000_000_000;

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use super::case::{Case, Class};
 use super::reason::Reason;
 use super::record::{Signal, Text};
-use super::role::Role;
 use super::usage::{Totals, compatible};
+use marginlake_lake::schema::Role;
 
 /// Decides about every aggregate, deepest first.
 pub(super) fn judge(case: &mut Case) {

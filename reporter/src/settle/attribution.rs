@@ -5,7 +5,7 @@
 
 use super::case::Case;
 use super::record::{Attributed, Dimension, Record};
-use super::role::Role;
+use marginlake_lake::schema::Role;
 
 /// For every record and dimension, the nearest record above it that has a value: found once, top down, since depth
 /// is the sender's choice.

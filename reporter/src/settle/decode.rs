@@ -19,7 +19,7 @@ use marginlake_lake::schema::BUCKETS;
 use marginlake_lake::{ReceiptLine, Table};
 
 use super::record::{Attributed, CostLine, Dimension, Kind, Millis, Pairs, Price, Record, Signal, Text};
-use super::role::Role;
+use marginlake_lake::schema::Role;
 
 /// Decodes batches; keeps the strings that repeat from row to row once.
 pub struct Decoder {
@@ -63,10 +63,7 @@ impl Decoder {
     }
 
     fn row(&mut self, columns: &Columns, row: usize) -> Record {
-        let signal = match str_at(&columns.signal, row) {
-            Some("log") => Signal::Log,
-            _ => Signal::Span,
-        };
+        let signal = str_at(&columns.signal, row).and_then(Signal::known).unwrap_or(Signal::Span);
         let kind = match str_at(&columns.kind, row) {
             Some("server") => Kind::Server,
             Some("client") => Kind::Client,

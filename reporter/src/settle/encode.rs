@@ -265,7 +265,7 @@ mod tests {
     use crate::settle::call::{CostClass, Granularity, Key};
     use crate::settle::reason::Reason;
     use crate::settle::record::{Attributed, Price, Signal};
-    use crate::settle::role::Role;
+    use marginlake_lake::schema::Role;
 
     fn record() -> Record {
         let mut record = Record::empty(Signal::Span, Role::Llm);

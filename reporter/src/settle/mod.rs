@@ -24,7 +24,6 @@ pub mod price;
 pub mod reason;
 pub mod record;
 mod redelivery;
-pub mod role;
 pub(crate) mod rows;
 pub mod rules;
 mod signals;

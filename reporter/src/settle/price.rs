@@ -109,7 +109,7 @@ fn line(line: &marginlake_pricing::Line) -> CostLine {
 mod tests {
     use super::*;
     use crate::settle::record::Signal;
-    use crate::settle::role::Role;
+    use marginlake_lake::schema::Role;
 
     #[test]
     fn a_changed_record_is_priced_exactly_at_its_moment() {

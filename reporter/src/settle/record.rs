@@ -6,26 +6,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::role::Role;
-
-/// Where a record came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Signal {
-    /// A span.
-    Span,
-    /// A log record.
-    Log,
-}
-
-impl Signal {
-    /// The word in the tables.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Signal::Span => "span",
-            Signal::Log => "log",
-        }
-    }
-}
+pub use marginlake_lake::schema::{Dimension, Role, Signal};
 
 /// The span kind of OpenTelemetry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,59 +21,6 @@ pub enum Kind {
     Producer,
     /// The receiving side of a message.
     Consumer,
-}
-
-/// What attribution says about a call, in the order of [`Dimension::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dimension {
-    /// Who pays.
-    Customer,
-    /// Who asked.
-    User,
-    /// The conversation or session.
-    Conversation,
-    /// The product feature.
-    Feature,
-    /// The unit of work.
-    Task,
-    /// The agent's name.
-    Agent,
-    /// The prompt's name.
-    PromptName,
-    /// The prompt's version.
-    PromptVersion,
-    /// The deployment environment.
-    Environment,
-}
-
-impl Dimension {
-    /// All dimensions, in the order of [`Record::attribution`].
-    pub const ALL: [Dimension; 9] = [
-        Dimension::Customer,
-        Dimension::User,
-        Dimension::Conversation,
-        Dimension::Feature,
-        Dimension::Task,
-        Dimension::Agent,
-        Dimension::PromptName,
-        Dimension::PromptVersion,
-        Dimension::Environment,
-    ];
-
-    /// The column in `spans` and `calls`, also the key in `attribution_source`.
-    pub fn column(self) -> &'static str {
-        match self {
-            Dimension::Customer => "customer_id",
-            Dimension::User => "user_id",
-            Dimension::Conversation => "conversation_id",
-            Dimension::Feature => "feature",
-            Dimension::Task => "task_id",
-            Dimension::Agent => "agent_name",
-            Dimension::PromptName => "prompt_name",
-            Dimension::PromptVersion => "prompt_version",
-            Dimension::Environment => "environment",
-        }
-    }
 }
 
 /// A value of a dimension and the attribute, ancestor, resource or duplicate that it came from.

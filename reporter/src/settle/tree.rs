@@ -161,7 +161,7 @@ fn cut_loops(parent: &mut [Option<usize>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settle::role::Role;
+    use marginlake_lake::schema::Role;
 
     fn span(id: u8, parent: u8) -> Record {
         let mut record = Record::empty(Signal::Span, Role::Other);

@@ -5,7 +5,7 @@
 //! records that already stand in one another's path or share an id.
 
 use super::record::{Record, bucket};
-use super::role::Role;
+use marginlake_lake::schema::Role;
 
 /// Input and output tokens, caches and reasoning included. `None` where no bucket of that side is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,10 +1,11 @@
 //! Agent frameworks and the application frameworks that call models themselves.
 //! Facts: conventions 3A, 3B [pai] [logfire] [adk] [strands] [maf] [meai] [sk] [azag] [spring] [ag2] [mastra].
 
+use marginlake_lake::schema::Role;
+
 use super::super::field::Field;
 use super::super::profile::Pattern::{Is, Starts};
 use super::super::profile::{BASE, CacheSplit, Habits, InputMode, Marker, OutputMode, Profile, Versions};
-use super::super::role::Role;
 
 const SPRING: Profile = Profile {
     id: "spring_ai",

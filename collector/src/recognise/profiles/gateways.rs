@@ -1,10 +1,11 @@
 //! Gateways, routers and inference servers: records that stand beside or above the caller's own.
 //! Facts: conventions 3A, 6 [ll1] [ll2] [orx] [cf] [envoy] [kong] [vllm] [dynamo].
 
+use marginlake_lake::schema::Role;
+
 use super::super::field::Field;
 use super::super::profile::Pattern::{Is, Starts};
 use super::super::profile::{BASE, CacheSplit, CostKind, Habits, InputMode, Marker, OutputMode, Profile};
-use super::super::role::Role;
 
 const ENVOY: Profile = Profile {
     id: "envoy_ai_gateway",

@@ -1,9 +1,10 @@
 //! Coding agents and editors that report their own usage, mostly by logs.
 //! Facts: conventions 4 [cc] [codex] [gcli] [cop-vs]; captures `claude-code`.
 
+use marginlake_lake::schema::Role;
+
 use super::super::profile::Pattern::{Is, Starts};
 use super::super::profile::{BASE, CacheSplit, Habits, InputMode, OutputMode, Profile};
-use super::super::role::Role;
 
 const BARE: Habits = Habits {
     bare_keys: true,

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
+use marginlake_lake::schema::Role;
+
 use crate::normalise::{Normalised, UsageStatus};
-use crate::recognise::{AttributionConfig, Recogniser, Role, ScopeContext};
+use crate::recognise::{AttributionConfig, Recogniser, ScopeContext};
 use crate::wire::logs::{LogRecord, resource_logs};
 use crate::wire::traces::{Span, resource_spans};
 

@@ -3,8 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use marginlake_lake::schema::Dimension;
+
+use crate::recognise::attribution::Told;
 use crate::recognise::profile::{CacheSplit, InputMode, OutputMode, Profile};
-use crate::recognise::{Dimension, profiles};
+use crate::recognise::profiles;
 
 fn page() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conventions.md")

@@ -1,5 +1,6 @@
 //! Properties over any attributes: recognition never panics, buckets are never negative and sum to the totals.
 
+use marginlake_lake::schema::Role;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, KeyValueList, any_value};
 use opentelemetry_proto::tonic::trace::v1::{Span as SpanMessage, Status};
 use proptest::prelude::*;
@@ -8,7 +9,7 @@ use prost::Message;
 use crate::normalise::{UsageKey, UsageStatus};
 use crate::recognise::field::{BARE_SPELLINGS, SPELLINGS};
 use crate::recognise::payload::scan::MAX_BYTES;
-use crate::recognise::{AttributionConfig, Flag, Recogniser, Role, ScopeContext, profiles};
+use crate::recognise::{AttributionConfig, Flag, Recogniser, ScopeContext, profiles};
 use crate::wire::Attributes;
 use crate::wire::traces::Span;
 

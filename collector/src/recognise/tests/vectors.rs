@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use marginlake_lake::schema::Role;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord as LogMessage;
 use opentelemetry_proto::tonic::trace::v1::{Span as SpanMessage, Status};
@@ -10,7 +11,7 @@ use serde::Deserialize;
 use toml::Value as Toml;
 
 use crate::normalise::Normalised;
-use crate::recognise::{AttributionConfig, Recogniser, Role, ScopeContext};
+use crate::recognise::{AttributionConfig, Recogniser, ScopeContext};
 use crate::wire::Attributes;
 use crate::wire::logs::LogRecord;
 use crate::wire::traces::Span;

@@ -11,7 +11,7 @@ use super::predicate::{Matcher, Predicate, tag};
 use crate::settle::call::{Call, CostClass, Granularity};
 use crate::settle::reason::billed;
 use crate::settle::record::{CostLine, Price, Record};
-use crate::settle::role::Role;
+use marginlake_lake::schema::Role;
 
 /// The scale of money and quantities, as a factor.
 const E12: i128 = 1_000_000_000_000;

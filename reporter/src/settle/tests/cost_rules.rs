@@ -4,9 +4,9 @@ use proptest::prelude::*;
 
 use super::dsl::*;
 use crate::settle::record::{Dimension, Record};
-use crate::settle::role::Role;
 use crate::settle::rules::RulesConfig;
 use crate::settle::{Call, NoCatalogue, Rules, Settled, settle_by_rules};
+use marginlake_lake::schema::Role;
 
 pub(super) fn rules(text: &str) -> Rules {
     let config: RulesConfig = toml::from_str(text).expect("a configuration");

@@ -1,8 +1,8 @@
 //! A small language for traces: `llm("a").under("p").usage(900, 100)`.
 
 use crate::settle::record::{Attributed, Dimension, Kind, Record, Signal, bucket};
-use crate::settle::role::Role;
 use crate::settle::{NoCatalogue, Settled, settle};
+use marginlake_lake::schema::Role;
 
 /// A record by its short name, which is also its span id.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::dsl::*;
 use crate::settle::record::{Dimension, Kind, Record, Signal};
-use crate::settle::role::Role;
 use crate::settle::{NoCatalogue, settle};
+use marginlake_lake::schema::Role;
 
 const ROLES: [Role; 10] = [
     Role::Llm,

@@ -2,7 +2,7 @@
 
 use super::dsl::*;
 use crate::settle::record::{Dimension, Kind};
-use crate::settle::role::Role;
+use marginlake_lake::schema::Role;
 
 const ID: &str = "chatcmpl-69fa54d9c9e8e6ed";
 const OTHER_ID: &str = "chatcmpl-73e55c96af0cca64";
