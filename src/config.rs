@@ -51,14 +51,19 @@ pub(crate) struct FileConfig {
 }
 
 impl FileConfig {
-    /// The built-in prices with the file's own layered over them.
-    pub(crate) fn catalogue(&self) -> anyhow::Result<&'static Catalogue> {
-        let overrides = Overrides {
+    /// What the file layers over the built-in prices.
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides {
             price: self.price.clone(),
             contract: self.contract.clone(),
             multiplier: self.multiplier.clone(),
             deployment: self.deployment.clone(),
-        };
+        }
+    }
+
+    /// The built-in prices with the file's own layered over them.
+    pub(crate) fn catalogue(&self) -> anyhow::Result<&'static Catalogue> {
+        let overrides = self.overrides();
         if overrides == Overrides::default() {
             return Ok(Catalogue::embedded());
         }
@@ -93,7 +98,12 @@ pub(crate) fn load(path: Option<&Path>) -> anyhow::Result<FileConfig> {
     let shown = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| Usage(format!("cannot read the configuration {shown}: {error}")))?;
     // The parser's message has the line, the key and what was expected.
-    Ok(toml::from_str(&text).map_err(|error| Usage(format!("configuration {shown}: {error}")))?)
+    Ok(parse(&text).map_err(|error| Usage(format!("configuration {shown}: {error}")))?)
+}
+
+/// Reads the text of the file.
+pub(crate) fn parse(text: &str) -> Result<FileConfig, toml::de::Error> {
+    toml::from_str(text)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod account;
 mod close;
 mod collect;
+mod columns;
 mod config;
 mod demo;
 mod exit;

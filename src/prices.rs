@@ -14,6 +14,9 @@ use marginlake_pricing::import::{Corrections, Import};
 use marginlake_pricing::{Catalogue, Instant, Overrides, diff, loader, record};
 use serde::Serialize;
 
+use crate::columns::columns;
+use crate::config;
+
 /// Arguments of `marginlake prices`.
 #[derive(Debug, Args)]
 pub(crate) struct PricesArgs {
@@ -31,7 +34,7 @@ enum PricesCommand {
     Price(PriceArgs),
     /// Compare two catalogues
     Diff(DiffArgs),
-    /// Validate a catalogue file, a catalogue folder, or a file of overrides
+    /// Validate a catalogue file or folder, or the prices of a configuration
     Check(CheckArgs),
     /// Make a catalogue folder from other people's price data
     Import(ImportArgs),
@@ -102,7 +105,7 @@ struct DiffArgs {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// A catalogue file or folder, or a file of overrides
+    /// A catalogue file or folder, or a configuration file
     file: PathBuf,
 }
 
@@ -438,7 +441,7 @@ fn check_file(path: &Path, configured: &Overrides, out: &mut impl Write) -> anyh
         // File by file for the lines, then together for what only the whole shows.
         let files = loader::provider_files(path)?;
         for file in &files {
-            tell(file, check::check_toml(&loader::read_text(file)?, Catalogue::embedded()), out)?;
+            tell(file, check::check_provider(&loader::read_text(file)?), out)?;
         }
         if let Err(error) = loader::read(path)
             .map_err(anyhow::Error::from)
@@ -447,8 +450,7 @@ fn check_file(path: &Path, configured: &Overrides, out: &mut impl Write) -> anyh
             tell(path, vec![Finding::error(format!("{error:#}"))], out)?;
         }
     } else if is_toml(path) {
-        let catalogue = Catalogue::embedded().with_overrides(configured)?;
-        tell(path, check::check_toml(&loader::read_text(path)?, &catalogue), out)?;
+        tell(path, check_text(&loader::read_text(path)?, configured)?, out)?;
     } else {
         tell(path, check::check_document(&loader::read(path)?), out)?;
     }
@@ -458,6 +460,23 @@ fn check_file(path: &Path, configured: &Overrides, out: &mut impl Write) -> anyh
         bail!("{} cannot be used: {errors} errors", path.display());
     }
     Ok(())
+}
+
+/// One provider's catalogue file, or the prices of a configuration, whatever else it configures.
+fn check_text(text: &str, configured: &Overrides) -> anyhow::Result<Vec<Finding>> {
+    if text.parse::<toml::Table>().is_ok_and(|table| table.contains_key("provider")) {
+        return Ok(check::check_provider(text));
+    }
+    let file = match config::parse(text) {
+        Ok(file) => file,
+        Err(error) => return Ok(vec![Finding::malformed(text, &error)]),
+    };
+    let catalogue = Catalogue::embedded().with_overrides(configured)?;
+    let mut findings = check::check_overrides(text, &file.overrides(), &catalogue);
+    if let Err(error) = file.account() {
+        findings.push(Finding::error(format!("{error:#}")));
+    }
+    Ok(findings)
 }
 
 fn import(args: &ImportArgs, out: &mut impl Write) -> anyhow::Result<()> {
@@ -501,25 +520,6 @@ fn json(value: &impl Serialize, out: &mut impl Write) -> anyhow::Result<()> {
     Ok(out.write_all(b"\n")?)
 }
 
-/// Left-aligned columns, two spaces apart, none wider than it needs to be.
-fn columns(header: &[&str], rows: &[Vec<String>], out: &mut impl Write) -> anyhow::Result<()> {
-    let width = |index: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| cell.chars().count());
-        cells.chain([header[index].len()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let header: Vec<String> = header.iter().map(|title| (*title).to_owned()).collect();
-    for row in std::iter::once(&header).chain(rows) {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .map(|(cell, width)| format!("{cell:<width$}", width = *width))
-            .collect();
-        writeln!(out, "{}", cells.join("  ").trim_end())?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -540,5 +540,20 @@ mod tests {
         assert_eq!(statuses, ["priced", "invalid", "invalid", "invalid"]);
         assert_eq!(answers[0]["cost_usd"], "0.0035");
         assert_eq!(answers[3]["id"], 4);
+    }
+
+    #[test]
+    fn a_configuration_is_checked_whatever_else_it_configures() {
+        let found = |text: &str| {
+            let findings = check_text(text, &Overrides::default()).expect("checked");
+            findings.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let whole = "[report]\nallocation = \"cost\"\n[[capacity]]\nid = \"ptu\"\nhourly = \"1.25\"\ncount = 2\n\
+            [[price]]\nprovider = \"openai\"\nmodel = \"gpt-4o\"\nrates = { input_mtok = \"2\" }\n";
+        assert_eq!(found(whole), ["7: warning: openai/gpt-4o: the price states no source"]);
+        let found_key = found("[[price]]\nprovider = \"openai\"\nmodle = \"gpt-4o\"\n");
+        assert!(found_key[0].starts_with("3: error: unknown field `modle`"), "{found_key:?}");
+        let unit = found("[[allowance]]\nid = \"a\"\nusage_key = \"no_such\"\ncount = 1\n");
+        assert!(unit[0].contains("no_such"), "{unit:?}");
     }
 }

@@ -52,6 +52,14 @@ impl Finding {
             message,
         }
     }
+
+    /// What the parser refused.
+    pub fn malformed(text: &str, error: &toml::de::Error) -> Finding {
+        Finding {
+            line: error.span().map(|span| line_of(text, span.start)),
+            ..Finding::error(error.message().to_owned())
+        }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -88,39 +96,32 @@ struct ModelPlaces {
     price: Vec<Spanned<IgnoredAny>>,
 }
 
-/// Checks the text of a file: one provider's catalogue file (it has a `[provider]`), or overrides. `catalogue` is
-/// what overrides are compared with.
-pub fn check_toml(text: &str, catalogue: &Catalogue) -> Vec<Finding> {
-    let table: toml::Table = match toml::from_str(text) {
-        Ok(table) => table,
-        Err(error) => return vec![malformed(text, &error)],
-    };
-    let places: Places = toml::from_str(text).unwrap_or_default();
-    let mut checker = Checker {
-        text,
-        findings: Vec::new(),
-    };
-    if table.contains_key("provider") {
-        match toml::from_str::<ProviderDocument>(text) {
-            Ok(document) => checker.provider(&document, Some(&places)),
-            Err(error) => return vec![malformed(text, &error)],
-        }
-    } else {
-        match toml::from_str::<Overrides>(text) {
-            Ok(overrides) => checker.overrides(&overrides, &places, catalogue),
-            Err(error) => return vec![malformed(text, &error)],
-        }
+/// Checks the text of one provider's catalogue file.
+pub fn check_provider(text: &str) -> Vec<Finding> {
+    let mut checker = Checker::new(text);
+    match toml::from_str::<ProviderDocument>(text) {
+        Ok(document) => checker.provider(&document, Some(&places(text))),
+        Err(error) => return vec![Finding::malformed(text, &error)],
     }
-    checker.findings.sort_by_key(|finding| (finding.line, finding.severity));
-    checker.findings
+    checker.sorted()
+}
+
+/// Checks overrides against the catalogue that they change. `text` is the TOML that they were read from, whatever else
+/// it says: the findings name its lines.
+pub fn check_overrides(text: &str, overrides: &Overrides, catalogue: &Catalogue) -> Vec<Finding> {
+    let mut checker = Checker::new(text);
+    checker.overrides(overrides, &places(text), catalogue);
+    checker.sorted()
+}
+
+/// Without places the findings have no lines, which is all that goes wrong.
+fn places(text: &str) -> Places {
+    toml::from_str(text).unwrap_or_default()
 }
 
 /// Checks a whole catalogue. Lines are not known here.
 pub fn check_document(document: &Document) -> Vec<Finding> {
-    let mut checker = Checker {
-        text: "",
-        findings: Vec::new(),
-    };
+    let mut checker = Checker::new("");
     for provider in &document.providers {
         checker.provider(provider, None);
     }
@@ -133,15 +134,6 @@ pub fn check_document(document: &Document) -> Vec<Finding> {
     checker.findings
 }
 
-fn malformed(text: &str, error: &toml::de::Error) -> Finding {
-    Finding {
-        severity: Severity::Error,
-        line: error.span().map(|span| line_of(text, span.start)),
-        place: String::new(),
-        message: error.message().to_owned(),
-    }
-}
-
 fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
@@ -151,7 +143,17 @@ struct Checker<'a> {
     findings: Vec<Finding>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(text: &'a str) -> Self {
+        let findings = Vec::new();
+        Self { text, findings }
+    }
+
+    fn sorted(mut self) -> Vec<Finding> {
+        self.findings.sort_by_key(|finding| (finding.line, finding.severity));
+        self.findings
+    }
+
     fn add(&mut self, severity: Severity, offset: Option<usize>, place: impl Into<String>, message: String) {
         let line = offset.map(|offset| line_of(self.text, offset));
         self.findings.push(Finding {
@@ -388,10 +390,12 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<String> {
-        check_toml(text, Catalogue::embedded())
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        let findings = match toml::from_str::<Overrides>(text) {
+            _ if text.contains("[provider]") => check_provider(text),
+            Ok(overrides) => check_overrides(text, &overrides, Catalogue::embedded()),
+            Err(error) => vec![Finding::malformed(text, &error)],
+        };
+        findings.iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! difference is one that we mean, each of which has a case of its own in `worked.rs`:
 //! DeepSeek's peak hours, Anthropic's batch launch, spellings that we understand and it does not, models from a
 //! second source, contradictions that it overlooks, and usage without a price that it calls zero.
-//! `DIFFERENTIAL_CASES` sets the number of random calls (default 20,000).
+//! `DIFFERENTIAL_CASES` sets the number of random calls (default 20,000): the longer run is
+//! `DIFFERENTIAL_CASES=2000000 cargo test --workspace --test pricing -- random_calls`.
 #![allow(clippy::disallowed_types, clippy::float_arithmetic, reason = "the other side is float")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -22,8 +23,7 @@ use crate::fixtures::{litellm, seed};
 const CORRECTED: [&str; 3] = ["deepseek-v4-pro", "deepseek-v4-flash", "deepseek-flash"];
 
 static OTHER: LazyLock<Calculator> = LazyLock::new(|| {
-    let mut seed: Value = serde_json::from_str(&seed()).expect("JSON");
-    let mut providers = seed["providers"].take();
+    let mut providers = SEED["providers"].clone();
     as_numbers(&mut providers, false);
     Calculator::from_json(providers.to_string()).expect("the seed is valid for the other side")
 });
@@ -47,10 +47,9 @@ fn as_numbers(value: &mut Value, in_prices: bool) {
 
 /// Every (provider, model name) that somebody wrote down: the seed's literals and ids, and LiteLLM's keys.
 static NAMES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
-    let seed: Value = serde_json::from_str(&seed()).expect("JSON");
     let map: Map<String, Value> = serde_json::from_str(&litellm()).expect("JSON");
     let mut names = Vec::new();
-    for provider in seed["providers"].as_array().expect("providers") {
+    for provider in SEED["providers"].as_array().expect("providers") {
         let id = provider["id"].as_str().expect("an id");
         for model in provider["models"].as_array().expect("models") {
             names.push((id.to_owned(), model["id"].as_str().expect("an id").to_owned()));
@@ -66,6 +65,66 @@ static NAMES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     names.dedup();
     names
 });
+
+/// What a unit counts, as the seed's pairs of dimension and value.
+type Dimensions = BTreeSet<(&'static str, &'static str)>;
+
+static SEED: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(&seed()).expect("JSON"));
+
+/// Every unit of the seed but the one that each call has once.
+static UNITS: LazyLock<Vec<(&'static str, Dimensions)>> = LazyLock::new(|| {
+    let units = SEED["units"].as_object().expect("units");
+    let dimensions = |unit: &'static Value| {
+        let pairs = unit["dimensions"].as_object().into_iter().flatten();
+        pairs
+            .map(|(name, value)| (name.as_str(), value.as_str().expect("a text")))
+            .collect()
+    };
+    let of_calls = units.iter().filter(|(key, _)| *key != "requests");
+    of_calls.map(|(key, unit)| (key.as_str(), dimensions(unit))).collect()
+});
+
+/// The units that overlap, and the unit that counts their overlap.
+static OVERLAPS: LazyLock<Vec<(usize, usize, usize)>> = LazyLock::new(|| {
+    let mut overlaps = Vec::new();
+    for (left, (_, one)) in UNITS.iter().enumerate() {
+        for (right, (_, other)) in UNITS.iter().enumerate().skip(left + 1) {
+            let both: Dimensions = one.union(other).copied().collect();
+            let overlap = UNITS.iter().position(|(_, unit)| *unit == both);
+            overlaps.extend(overlap.map(|overlap| (left, right, overlap)));
+        }
+    }
+    overlaps
+});
+
+/// Every fact of a request that a price of the seed asks for, and some that none does.
+static FACTS: LazyLock<Vec<(&'static str, &'static str)>> = LazyLock::new(|| {
+    let mut facts = BTreeSet::from([
+        ("service_tier", "no-such-tier"),
+        ("speed", "standard"),
+        ("route", "elsewhere"),
+    ]);
+    conditions(&SEED, &mut facts);
+    facts.into_iter().collect()
+});
+
+fn conditions(value: &'static Value, found: &mut BTreeSet<(&'static str, &'static str)>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                if let ("when", Value::Object(when)) = (key.as_str(), value) {
+                    found.extend(
+                        when.iter()
+                            .map(|(name, value)| (name.as_str(), value.as_str().expect("a text"))),
+                    );
+                }
+                conditions(value, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| conditions(item, found)),
+        _ => {}
+    }
+}
 
 /// The names that both sides know.
 static SHARED_NAMES: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
@@ -213,15 +272,48 @@ fn random_calls_cost_the_same_on_both_sides() {
     assert!(alike * 2 > cases, "only {alike} of {cases} were priced by both");
 }
 
+/// One call of a shared model: usage of any units that can be true, any facts that the seed prices by.
 fn random_call(runner: &mut TestRunner) -> Call {
     let mut below = |limit: u64| {
         use proptest::prelude::Rng;
         runner.rng().next_u64() % limit.max(1)
     };
-    let (provider, model) = &SHARED_NAMES[usize::try_from(below(SHARED_NAMES.len() as u64)).expect("an index")];
-    let mut usage = BTreeMap::new();
-    // Sizes around tiers and up to 2^53, where the other side's floats end.
-    let size = |below: &mut dyn FnMut(u64) -> u64| match below(6) {
+    let (provider, model) = pick(&SHARED_NAMES, &mut below);
+    let mut usage = if below(3) == 0 {
+        usage_of_any_units(&mut below)
+    } else {
+        usage_of_text(&mut below)
+    };
+    // A client that leaves one count out: contradictory, or less is known.
+    if below(8) == 0 {
+        let nth = below(usage.len() as u64) as usize;
+        if let Some(key) = usage.keys().nth(nth).copied() {
+            usage.remove(key);
+        }
+    }
+    let facts = below(3);
+    let context = (0..facts).map(|_| *pick(&FACTS, &mut below)).collect::<BTreeMap<_, _>>();
+    // From 2025 into 2027, so that every dated price is crossed; often just around a change of day.
+    let mut at_seconds = 1_735_689_600 + below(70_000_000);
+    if below(4) == 0 {
+        at_seconds = at_seconds / 86_400 * 86_400 - 1 + below(3);
+    }
+    Call {
+        provider: provider.clone(),
+        model: model.clone(),
+        at_seconds: u32::try_from(at_seconds).expect("before 2106"),
+        usage,
+        context: context.into_iter().collect(),
+    }
+}
+
+fn pick<'a, T>(items: &'a [T], below: &mut dyn FnMut(u64) -> u64) -> &'a T {
+    &items[usize::try_from(below(items.len() as u64)).expect("an index")]
+}
+
+/// Sizes around tiers and up to where the other side's floats end.
+fn size(below: &mut dyn FnMut(u64) -> u64) -> i64 {
+    let size = match below(6) {
         0 => below(10),
         1 => 99_990 + below(20),
         2 => 199_990 + below(20),
@@ -229,53 +321,56 @@ fn random_call(runner: &mut TestRunner) -> Call {
         4 => below(1 << 40),
         _ => below(200_000),
     };
-    let input = size(&mut below);
-    let read = below(input + 1);
-    let written = below(input - read + 1);
-    usage.insert("input_tokens", input as i64);
+    i64::try_from(size).expect("below 2^40")
+}
+
+/// What nearly every call has: text in and out, caches, reasoning.
+fn usage_of_text(below: &mut dyn FnMut(u64) -> u64) -> BTreeMap<&'static str, i64> {
+    let part_of = |whole: i64, below: &mut dyn FnMut(u64) -> u64| below(whole as u64 + 1) as i64;
+    let (input, output) = (size(below), size(below));
+    let read = part_of(input, below);
+    let written = part_of(input - read, below);
+    let mut usage = BTreeMap::from([("input_tokens", input), ("output_tokens", output)]);
     if below(2) == 0 {
-        usage.insert("cache_read_tokens", read as i64);
+        usage.insert("cache_read_tokens", read);
     }
     if below(3) == 0 {
-        usage.insert("cache_write_tokens", written as i64);
+        usage.insert("cache_write_tokens", written);
         if below(2) == 0 {
-            usage.insert("cache_write_1h_tokens", below(written + 1) as i64);
+            usage.insert("cache_write_1h_tokens", part_of(written, below));
         }
     }
-    let output = size(&mut below);
-    usage.insert("output_tokens", output as i64);
     if below(4) == 0 {
-        usage.insert("output_reasoning_tokens", below(output + 1) as i64);
+        usage.insert("output_reasoning_tokens", part_of(output, below));
     }
     if below(8) == 0 {
         usage.insert("web_searches", below(20) as i64);
     }
-    if below(10) == 0 {
-        let seconds = below(4_000) as i64;
-        usage.insert("audio_seconds", seconds);
-        usage.insert("input_audio_seconds", seconds);
+    usage
+}
+
+/// Counts of any of the seed's units that can all be true together: what happened is drawn as disjoint amounts,
+/// each unit counts those that it covers, and where two reported units overlap, their overlap is reported too.
+fn usage_of_any_units(below: &mut dyn FnMut(u64) -> u64) -> BTreeMap<&'static str, i64> {
+    let happened: Vec<(&Dimensions, i64)> = (0..1 + below(6)).map(|_| (&pick(&UNITS, below).1, size(below))).collect();
+    let covers = |unit: &Dimensions, leaf: &Dimensions| unit.iter().all(|dimension| leaf.contains(dimension));
+    let is_reported = |(_, unit): &(&str, Dimensions)| happened.iter().any(|(leaf, _)| covers(unit, leaf));
+    let mut reported: BTreeSet<usize> = (0..UNITS.len()).filter(|index| is_reported(&UNITS[*index])).collect();
+    loop {
+        let overlaps = OVERLAPS
+            .iter()
+            .filter(|(left, right, _)| reported.contains(left) && reported.contains(right));
+        let overlaps: Vec<usize> = overlaps.map(|(_, _, overlap)| *overlap).collect();
+        let before = reported.len();
+        reported.extend(overlaps);
+        if reported.len() == before {
+            break;
+        }
     }
-    let facts = [
-        ("service_tier", "flex"),
-        ("service_tier", "priority"),
-        ("service_tier", "default"),
-        ("processing", "batch"),
-        ("speed", "fast"),
-        ("search_type", "fast"),
-        ("service_tier", "no-such-tier"),
-    ];
-    let context = if below(2) == 0 {
-        vec![facts[below(facts.len() as u64) as usize]]
-    } else {
-        Vec::new()
+    let count = |unit: &Dimensions| {
+        let covered = happened.iter().filter(|(leaf, _)| covers(unit, leaf));
+        covered.map(|(_, count)| count).sum()
     };
-    // From 2025 into 2027, so that every dated price is crossed.
-    let at_seconds = u32::try_from(1_735_689_600 + below(70_000_000)).expect("before 2106");
-    Call {
-        provider: provider.clone(),
-        model: model.clone(),
-        at_seconds,
-        usage,
-        context,
-    }
+    let reported = reported.into_iter().map(|index| &UNITS[index]);
+    reported.map(|(key, unit)| (*key, count(unit))).collect()
 }

@@ -129,6 +129,6 @@ proptest! {
         let at = (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).expect("zero is one");
         let end = (at..text.len()).find(|end| *end >= at + length && text.is_char_boundary(*end)).unwrap_or(text.len());
         let damaged = format!("{}{junk}{}", &text[..at], &text[end..]);
-        let _ = marginlake_pricing::check::check_toml(&damaged, Catalogue::embedded());
+        let _ = marginlake_pricing::check::check_provider(&damaged);
     }
 }
