@@ -20,3 +20,7 @@ doc:
 
 deny:
     cargo deny check
+
+# The kill harness at length: a collector under load, the night and maintenance, each killed so many times.
+kills count="200" seed="6":
+    MARGINLAKE_KILLS={{count}} MARGINLAKE_SEED={{seed}} cargo test --workspace --test e2e -- kills:: night:: --nocapture

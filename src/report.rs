@@ -72,6 +72,9 @@ pub(crate) struct ReportArgs {
     /// The time that the outputs name as theirs (RFC 3339); without it they name none
     #[arg(long)]
     as_of: Option<DateTime<Utc>>,
+    /// Leave the small files of closed days alone, which are otherwise compacted behind the report as by `marginlake maintain`
+    #[arg(long)]
+    no_maintain: bool,
     /// Configuration file (TOML)
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
@@ -84,6 +87,7 @@ pub(crate) struct ReportSection {
     allocation: Option<RevenueKey>,
     allocation_weights: Option<PathBuf>,
     target_margin_pct: Option<String>,
+    maintain: Option<bool>,
 }
 
 impl ReportSection {
@@ -167,8 +171,15 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         policy: file.report.policy(args.allocation)?,
         as_of: args.as_of.or(night.map(|night| night.as_of)),
     };
-    let reported = crate::runtime()?
-        .block_on(async { report(&crate::lake::open_for_reading(&args.lake)?, &options, catalogue, rules).await })?;
+    let maintains = !args.no_maintain && file.report.maintain.unwrap_or(true);
+    let reported = crate::runtime()?.block_on(async {
+        let lake = crate::lake::open_for_reading(&args.lake)?;
+        let reported = report(&lake, &options, catalogue, rules).await?;
+        if maintains {
+            crate::maintain::behind_report(&lake).await;
+        }
+        anyhow::Ok(reported)
+    })?;
     let mut out = std::io::stdout();
     out.write_all(reported.shown.as_bytes())?;
     if let Some(folder) = &options.out {

@@ -90,6 +90,14 @@ impl Collector {
                 "recovered the write-ahead log; torn bytes were never acknowledged"
             );
         }
+        if recovered.damaged.records > 0 {
+            let wal::Damage { records, bytes } = recovered.damaged;
+            tracing::error!(
+                records,
+                bytes,
+                "records of the write-ahead log are damaged on the disk: what was acknowledged of them is lost"
+            );
+        }
         let table = lake.ensure(Table::Spans).await?;
         let app_id = format!("{}/{}", config.collector_id, recovered.epoch);
         let committed = table
@@ -104,7 +112,7 @@ impl Collector {
             limit_bytes: config.log_limit_bytes,
             hold: None,
         };
-        let (log, durable, log_thread) = wal::start(recovered, options)?;
+        let (log, durable, log_thread) = wal::start(recovered.continue_after(committed), options)?;
         log.release(committed).await;
 
         let counters = Arc::new(Counters::default());

@@ -4,7 +4,6 @@
 //! log always means bytes on the disk. On an object store the put is that promise.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -181,34 +180,34 @@ fn write_local(table: &str, root: &Path, relative: &str, batches: &[RecordBatch]
         let path = path.display().to_string();
         move |source| LakeError::Io { action, path, source }
     };
-    let new_folder = !folder.is_dir();
-    std::fs::create_dir_all(&folder).map_err(failed("create", &folder))?;
+    if folder != root {
+        // In a table that is not there (moved away, not mounted) nothing is made.
+        durable::create_folder(&folder).map_err(failed("create", &folder))?;
+    }
     let temporary = folder.join(format!("_{}.tmp", uuid::Uuid::new_v4()));
     let written = (|| {
-        failpoint::at("data.before_write");
-        let mut file = File::create(&temporary).map_err(failed("create", &temporary))?;
+        failpoint::io("data.before_write").map_err(failed("write", &temporary))?;
+        let mut file = durable::create(&temporary).map_err(failed("create", &temporary))?;
         let size = encode(&mut file, batches).map_err(|source| LakeError::Parquet {
             table: table.to_owned(),
             source,
         })?;
-        failpoint::at("data.before_sync");
-        file.flush()
-            .and_then(|()| file.sync_all())
+        failpoint::io("data.before_sync")
+            .and_then(|()| file.flush())
+            .and_then(|()| durable::sync_file(&file, &temporary))
             .map_err(failed("sync", &temporary))?;
-        failpoint::at("data.before_rename");
-        std::fs::rename(&temporary, &path).map_err(failed("rename", &temporary))?;
+        failpoint::io("data.before_rename")
+            .and_then(|()| durable::rename(&temporary, &path))
+            .map_err(failed("rename", &temporary))?;
         failpoint::at("data.after_rename");
         Ok(size)
     })();
     if written.is_err() {
         // The error is what matters; a leftover has no reader.
-        let _ = std::fs::remove_file(&temporary);
+        let _ = durable::remove_file(&temporary);
     }
     let size = written?;
     durable::sync(&folder)?;
-    if new_folder {
-        durable::sync(root)?;
-    }
     Ok(size)
 }
 

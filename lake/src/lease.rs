@@ -1,13 +1,16 @@
 //! One owner at a time for work that two must not do at once: maintenance, the nightly report.
 //!
 //! ```text
-//! <lake>/_leases/<task>/<number, 20 digits>.json     {"owner": "...", "until_unix_ms": ...}
+//! <lake>/_leases/<task>/<number, 20 digits>.json     {"owner": "...", "until_unix_ms": ..., "locked_on": "..."}
+//! <lake>/_leases/<task>/lock                         on a local lake: held by the operating system while the owner lives
 //! ```
 //! Put-if-absent of the next number is the only way to get the lease, so that of two that try one wins, on a local disk as
 //! on an object store. The highest number holds; it is the fencing number that the owner writes into what it commits. A
 //! renewal overwrites the owner's own file. An owner that dies leaves a lease that runs out by itself; one that was asleep
-//! finds a higher number than its own and must stop. Clocks decide only how long others wait, never who is right.
+//! finds a higher number than its own and must stop. Where the owner held the lock of this machine and nobody holds it any
+//! more, the owner is dead and nobody waits. Clocks decide only how long others wait, never who is right.
 
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -29,6 +32,7 @@ const LIFE: Duration = Duration::from_secs(60);
 pub struct Lease {
     shared: Arc<Shared>,
     renewing: JoinHandle<()>,
+    _lock: Option<File>,
 }
 
 #[derive(Debug)]
@@ -36,6 +40,7 @@ struct Shared {
     store: Arc<dyn ObjectStore>,
     task: String,
     owner: String,
+    locked_on: Option<String>,
     number: u64,
     lost: AtomicBool,
 }
@@ -44,6 +49,9 @@ struct Shared {
 struct Held {
     owner: String,
     until_unix_ms: u64,
+    /// The machine whose lock the owner holds for as long as it lives.
+    #[serde(default)]
+    locked_on: Option<String>,
 }
 
 impl Lease {
@@ -54,14 +62,17 @@ impl Lease {
 
     async fn acquire_for(lake: &Lake, task: &str, life: Duration) -> Result<Lease, LakeError> {
         let store = lake.store_below(&format!("_leases/{task}"))?;
+        let lock = lock(lake, task);
+        let locked_on = lock.as_ref().and_then(|_| machine());
         let highest = numbers(&store).await?.pop();
         if let Some(number) = highest {
-            refuse_while_held(&store, task, number).await?;
+            refuse_while_held(&store, task, number, locked_on.as_deref()).await?;
         }
         let shared = Arc::new(Shared {
             store,
             task: task.to_owned(),
             owner: owner(),
+            locked_on,
             number: highest.unwrap_or(0) + 1,
             lost: AtomicBool::new(false),
         });
@@ -81,7 +92,11 @@ impl Lease {
             let _ = shared.store.delete(&path(*old)).await;
         }
         let renewing = tokio::spawn(renew(Arc::clone(&shared), life));
-        Ok(Lease { shared, renewing })
+        Ok(Lease {
+            shared,
+            renewing,
+            _lock: lock,
+        })
     }
 
     /// Grows with every owner: what a commit under this lease carries, so that an older owner is refused after it.
@@ -119,6 +134,7 @@ impl Shared {
         let held = Held {
             owner: self.owner.clone(),
             until_unix_ms: now_unix_ms().saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX)),
+            locked_on: self.locked_on.clone(),
         };
         let bytes = serde_json::to_vec(&held).unwrap_or_default();
         self.store.put_opts(&path(self.number), bytes.into(), mode.into()).await?;
@@ -133,7 +149,7 @@ impl Shared {
     /// Somebody was faster.
     async fn taken(&self) -> LakeError {
         match numbers(&self.store).await.map(|mut numbers| numbers.pop()) {
-            Ok(Some(number)) => match refuse_while_held(&self.store, &self.task, number).await {
+            Ok(Some(number)) => match refuse_while_held(&self.store, &self.task, number, None).await {
                 Err(error) => error,
                 Ok(()) => LakeError::LeaseLost { task: self.task.clone() },
             },
@@ -162,7 +178,13 @@ async fn renew(shared: Arc<Shared>, life: Duration) {
     }
 }
 
-async fn refuse_while_held(store: &Arc<dyn ObjectStore>, task: &str, number: u64) -> Result<(), LakeError> {
+/// `locked_on` is this machine where we hold its lock for the task.
+async fn refuse_while_held(
+    store: &Arc<dyn ObjectStore>,
+    task: &str,
+    number: u64,
+    locked_on: Option<&str>,
+) -> Result<(), LakeError> {
     let failed = |source| LakeError::Store {
         action: "read",
         path: format!("_leases/{task}/{}", path(number)),
@@ -177,7 +199,8 @@ async fn refuse_while_held(store: &Arc<dyn ObjectStore>, task: &str, number: u64
     let Ok(held) = serde_json::from_slice::<Held>(&bytes) else {
         return Ok(());
     };
-    if held.until_unix_ms <= now_unix_ms() {
+    let is_dead = locked_on.is_some() && held.locked_on.as_deref() == locked_on;
+    if is_dead || held.until_unix_ms <= now_unix_ms() {
         return Ok(());
     }
     let until = i64::try_from(held.until_unix_ms)
@@ -213,16 +236,26 @@ fn path(number: u64) -> Path {
     Path::from(format!("{number:020}.json"))
 }
 
+/// The lock of this machine for `task`, which ends with the process; `None` where somebody has it or there is none.
+fn lock(lake: &Lake, task: &str) -> Option<File> {
+    let folder = lake.local_path()?.join("_leases").join(task);
+    std::fs::create_dir_all(&folder).ok()?;
+    let file = File::create(folder.join("lock")).ok()?;
+    file.try_lock().ok().map(|()| file)
+}
+
 /// Enough for a person to find the process.
 fn owner() -> String {
-    let host = std::env::var("HOSTNAME")
-        .ok()
-        .or_else(|| Some(std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().to_owned()));
     format!(
         "process {} on {}",
         std::process::id(),
-        host.as_deref().unwrap_or("a machine without a name")
+        machine().as_deref().unwrap_or("a machine without a name")
     )
+}
+
+fn machine() -> Option<String> {
+    let host = std::env::var("HOSTNAME").ok();
+    host.or_else(|| Some(std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().to_owned()))
 }
 
 fn now_unix_ms() -> u64 {
@@ -269,6 +302,15 @@ mod tests {
             assert_eq!(got.len(), 1);
             got.pop().expect("one").release().await.expect("released");
         }
+    }
+
+    #[tokio::test]
+    async fn a_lease_of_a_process_that_was_killed_holds_nobody_off() {
+        let folder = tempfile::tempdir().expect("folder");
+        let killed = Lease::acquire(&lake(&folder), "maintenance").await.expect("free");
+        // Dropped and not released: the operating system takes the lock back, the file stays.
+        drop(killed);
+        Lease::acquire(&lake(&folder), "maintenance").await.expect("free at once");
     }
 
     #[tokio::test]

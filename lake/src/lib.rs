@@ -14,6 +14,8 @@ mod local_store;
 mod location;
 mod maintain;
 mod open;
+#[cfg(test)]
+mod power_loss;
 pub mod receipt;
 pub mod schema;
 

@@ -4,12 +4,12 @@
 //! last checkpoint, leases) is complete and on the disk before its name exists, and its folder is synced before the put is
 //! answered. Reading, listing and deleting are object_store's own.
 
-use std::fs::File;
 use std::io::Write;
 use std::ops::Range;
 use std::path::{Path as FsPath, PathBuf};
 
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -18,7 +18,7 @@ use object_store::{
     PutOptions, PutPayload, PutPayloadMut, PutResult, RenameOptions, Result, UploadPart,
 };
 
-use crate::failpoint;
+use crate::{durable, failpoint};
 
 const STORE: &str = "SyncedFileSystem";
 
@@ -57,7 +57,17 @@ impl ObjectStore for SyncedFileSystem {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.0.delete_stream(locations)
+        let store = self.0.clone();
+        let deleted = self.0.delete_stream(locations);
+        let told = deleted.inspect(move |deleted| {
+            let path = deleted
+                .as_ref()
+                .ok()
+                .and_then(|location| store.path_to_filesystem(location).ok());
+            path.iter().for_each(|path| durable::removed(path));
+            failpoint::at("delete.after");
+        });
+        told.boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -86,10 +96,12 @@ impl ObjectStore for SyncedFileSystem {
 impl SyncedFileSystem {
     async fn sync(&self, location: &Path) -> Result<()> {
         let path = self.0.path_to_filesystem(location)?;
-        tokio::task::spawn_blocking(move || sync(&path).and_then(|()| path.parent().map_or(Ok(()), sync)))
-            .await
-            .map_err(|error| generic(error.into()))?
-            .map_err(|error| generic(error.into()))
+        tokio::task::spawn_blocking(move || {
+            durable::sync_folder(&path).and_then(|()| path.parent().map_or(Ok(()), durable::sync_folder))
+        })
+        .await
+        .map_err(|error| generic(error.into()))?
+        .map_err(|error| generic(error.into()))
     }
 }
 
@@ -124,31 +136,33 @@ impl MultipartUpload for Upload {
 fn put(path: &FsPath, payload: &PutPayload, mode: &PutMode) -> Result<PutResult> {
     let folder = path.parent().unwrap_or(path);
     let failed = |error: std::io::Error| generic(format!("{}: {error}", path.display()).into());
-    create_folders(folder).map_err(failed)?;
+    if !is_later_commit(path) {
+        durable::create_folders(folder).map_err(failed)?;
+    }
     // A name that ends in `#` and digits is one that object_store takes for its own unfinished uploads and never lists.
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let staged = folder.join(format!("{name}#{}", uuid::Uuid::new_v4().as_u128()));
     let named = (|| {
-        failpoint::at("put.before_write");
-        let mut file = File::create(&staged)?;
+        failpoint::io("put.before_write")?;
+        let mut file = durable::create(&staged)?;
         payload.iter().try_for_each(|bytes| file.write_all(bytes))?;
-        failpoint::at("put.before_sync");
-        file.sync_all()?;
-        failpoint::at("put.before_name");
+        failpoint::io("put.before_sync")?;
+        durable::sync_file(&file, &staged)?;
+        failpoint::io("put.before_name")?;
         match mode {
-            PutMode::Overwrite => std::fs::rename(&staged, path),
+            PutMode::Overwrite => durable::rename(&staged, path),
             // Fails where the name exists, atomically: what a commit and a lease rely on.
-            PutMode::Create => std::fs::hard_link(&staged, path),
+            PutMode::Create => durable::hard_link(&staged, path),
             PutMode::Update(_) => Err(std::io::ErrorKind::Unsupported.into()),
         }
     })();
     failpoint::at("put.after_name");
     if !(named.is_ok() && matches!(mode, PutMode::Overwrite)) {
         // The answer is the name's; a leftover has no reader.
-        let _ = std::fs::remove_file(&staged);
+        let _ = durable::remove_file(&staged);
     }
     match named {
-        Ok(()) => sync(folder).map_err(failed)?,
+        Ok(()) => durable::sync_folder(folder).map_err(failed)?,
         Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => {
             return Err(object_store::Error::AlreadyExists {
                 path: path.display().to_string(),
@@ -163,23 +177,19 @@ fn put(path: &FsPath, payload: &PutPayload, mode: &PutMode) -> Result<PutResult>
     })
 }
 
-/// Like `create_dir_all`, with each new name on the disk.
-fn create_folders(folder: &FsPath) -> std::io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let parent = folder.parent();
-    if let Some(parent) = parent {
-        create_folders(parent)?;
-    }
-    match std::fs::create_dir(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
-        _ => parent.map_or(Ok(()), sync),
-    }
-}
-
-fn sync(path: &FsPath) -> std::io::Result<()> {
-    File::open(path)?.sync_all()
+/// Whether `path` continues a Delta log. Where the log is not there, because its table was moved away or its disk is not
+/// mounted, making the folder would begin a history without its past, and what is committed to it would be lost when the
+/// table comes back.
+fn is_later_commit(path: &FsPath) -> bool {
+    let is_log = path
+        .parent()
+        .and_then(FsPath::file_name)
+        .is_some_and(|name| name == "_delta_log");
+    let version = path
+        .file_name()
+        .and_then(|name| name.to_str())
+        .and_then(|name| name.split('.').next());
+    is_log && version.and_then(|version| version.parse::<u64>().ok()) != Some(0)
 }
 
 fn generic(source: Box<dyn std::error::Error + Send + Sync>) -> object_store::Error {

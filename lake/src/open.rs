@@ -61,6 +61,7 @@ impl Lake {
     /// The table `name`, created empty with `schema` when it does not exist.
     pub async fn ensure_named(&self, name: &str, schema: &SchemaRef, partitions: &[&str]) -> Result<LakeTable, LakeError> {
         if let Some(table) = self.load(name, None).await? {
+            self.sync_names(name)?;
             return table.with_columns_of(schema).await;
         }
         match self.create(name, schema, partitions).await {
@@ -85,7 +86,7 @@ impl Lake {
         let url = self.location.table_url(name)?;
         if let Some(local) = self.location.local() {
             let folder = local.join(name);
-            std::fs::create_dir_all(&folder).map_err(|source| LakeError::Io {
+            durable::create_folders(&folder).map_err(|source| LakeError::Io {
                 action: "create",
                 path: folder.display().to_string(),
                 source,
@@ -99,10 +100,17 @@ impl Lake {
             .with_partition_columns(partitions.iter().copied())
             .await
             .map_err(|error| LakeError::delta("create", name, error))?;
-        if let Some(local) = self.location.local() {
-            durable::sync(local)?;
-        }
-        Ok(())
+        self.sync_names(name)
+    }
+
+    /// The names from the lake to the log of a table: whoever made them may have been killed before they were on the disk.
+    fn sync_names(&self, table: &str) -> Result<(), LakeError> {
+        let Some(local) = self.location.local() else { return Ok(()) };
+        let folder = local.join(table);
+        durable::sync(&folder.join("_delta_log"))?;
+        durable::sync(&folder)?;
+        durable::sync(local)?;
+        local.parent().map_or(Ok(()), durable::sync)
     }
 
     /// The store below `folder` of the lake; on a local lake a put is on the disk when it is answered.

@@ -65,6 +65,11 @@ impl Collector {
     }
 
     pub(crate) fn start_with(lake: &Path, more: &[&str]) -> Self {
+        Self::try_start(lake, more, &[]).expect("the ready line")
+    }
+
+    /// With more environment; `None` where it ends before it is ready.
+    pub(crate) fn try_start(lake: &Path, more: &[&str], environment: &[(&str, &str)]) -> Option<Self> {
         let lake = lake.to_str().expect("a path");
         let fixed = [
             "collect",
@@ -77,6 +82,7 @@ impl Collector {
         ];
         let mut command = marginlake(&[&fixed, more].concat());
         let mut child = command
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -87,21 +93,38 @@ impl Collector {
             .expect("the ready line");
         let part = |name: &str| {
             let found = line.split_whitespace().find_map(|word| word.strip_prefix(name));
-            found
-                .and_then(|address| address.parse().ok())
-                .unwrap_or_else(|| panic!("ready line: {line:?}"))
+            found.and_then(|address| address.parse().ok())
         };
-        Self {
-            grpc: part("grpc="),
-            http: part("http="),
-            child,
-        }
+        let (Some(grpc), Some(http)) = (part("grpc="), part("http=")) else {
+            let _ = child.kill();
+            child.wait().expect("gone");
+            return None;
+        };
+        Some(Self { grpc, http, child })
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
     }
 
     /// SIGKILL: what a crash is.
     pub(crate) fn kill(mut self) {
+        self.kill_now();
+    }
+
+    /// SIGKILL, with its addresses still at hand.
+    pub(crate) fn kill_now(&mut self) {
         self.child.kill().expect("killed");
         self.child.wait().expect("gone");
+    }
+
+    /// Where it can be reached while others watch over its life.
+    pub(crate) fn addresses(&self) -> Addresses {
+        Addresses {
+            grpc: self.grpc,
+            http: self.http,
+        }
     }
 
     /// SIGTERM: drains, commits, exits 0.
@@ -130,6 +153,19 @@ impl Collector {
         self.request(&format!("GET {path} HTTP/1.1"), "", b"").expect("an answer")
     }
 
+    pub(crate) fn request(&self, line: &str, headers: &str, body: &[u8]) -> std::io::Result<Answer> {
+        self.addresses().request(line, headers, body)
+    }
+}
+
+/// The addresses of a collector.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses {
+    pub(crate) grpc: SocketAddr,
+    pub(crate) http: SocketAddr,
+}
+
+impl Addresses {
     pub(crate) fn request(&self, line: &str, headers: &str, body: &[u8]) -> std::io::Result<Answer> {
         let mut stream = TcpStream::connect(self.http)?;
         write!(stream, "{line}\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")?;

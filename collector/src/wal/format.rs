@@ -1,11 +1,17 @@
 //! Segment headers and records as bytes. The format is drawn in the module's header.
 
+use std::path::Path;
+
 use bytes::Bytes;
 
-pub(super) const MAGIC: [u8; 8] = *b"MLWAL\0\0\x01";
+use super::WalError;
+
+/// What every version begins with; the eighth byte is the version.
+const MAGIC: [u8; 7] = *b"MLWAL\0\0";
+pub(super) const VERSION: u8 = 1;
 pub(super) const HEADER_BYTES: usize = 36;
 pub(super) const RECORD_HEADER_BYTES: usize = 8;
-const PAYLOAD_FIXED_BYTES: usize = 8 + 8 + 3 + 2;
+pub(super) const PAYLOAD_FIXED_BYTES: usize = 8 + 8 + 3 + 2;
 
 /// What a request body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +149,8 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn encode(&self) -> [u8; HEADER_BYTES] {
         let mut bytes = [0; HEADER_BYTES];
-        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[..7].copy_from_slice(&MAGIC);
+        bytes[7] = VERSION;
         bytes[8..24].copy_from_slice(&self.epoch);
         bytes[24..32].copy_from_slice(&self.first_sequence.to_le_bytes());
         let checksum = crc32fast::hash(&bytes[..32]);
@@ -151,14 +158,23 @@ impl Header {
         bytes
     }
 
-    pub(super) fn decode(bytes: &[u8; HEADER_BYTES]) -> Option<Self> {
-        let checksum = u32::from_le_bytes(bytes[32..].try_into().ok()?);
-        if bytes[..8] != MAGIC || checksum != crc32fast::hash(&bytes[..32]) {
-            return None;
+    /// Reads the first bytes of the segment at `path`.
+    pub(super) fn decode(bytes: &[u8; HEADER_BYTES], path: &Path) -> Result<Self, WalError> {
+        let damaged = || WalError::Damaged { path: path.to_owned() };
+        let field = |range: std::ops::Range<usize>| &bytes[range];
+        let checksum = field(32..36).try_into().map(u32::from_le_bytes).map_err(|_| damaged())?;
+        if bytes[..7] != MAGIC || checksum != crc32fast::hash(&bytes[..32]) {
+            return Err(damaged());
         }
-        Some(Self {
-            epoch: bytes[8..24].try_into().ok()?,
-            first_sequence: u64::from_le_bytes(bytes[24..32].try_into().ok()?),
+        if bytes[7] != VERSION {
+            return Err(WalError::Version {
+                path: path.to_owned(),
+                version: bytes[7],
+            });
+        }
+        Ok(Self {
+            epoch: field(8..24).try_into().map_err(|_| damaged())?,
+            first_sequence: field(24..32).try_into().map(u64::from_le_bytes).map_err(|_| damaged())?,
         })
     }
 }

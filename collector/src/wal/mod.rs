@@ -14,8 +14,13 @@
 //! `(collector id, epoch) -> last committed sequence`. A segment is deleted when all its records are committed and, where a
 //! second reader is named, when that one is done with it or its bound is reached.
 //!
+//! A record whose checksum is wrong is passed over and reported where a whole record follows it; at the end of a segment it
+//! is a torn tail, was never acknowledged, and is cut. A release reads the format of its own version only: a graceful stop
+//! leaves nothing in the log to read.
+//!
 //! The log knows file positions, checksums and syncs; it does not know what the bytes mean.
 
+mod disk;
 mod format;
 mod reader;
 mod recover;
@@ -24,7 +29,7 @@ mod writer;
 use std::path::PathBuf;
 
 pub(crate) use format::{Compression, Encoding, Entry, Signal};
-pub(crate) use reader::Reader;
+pub(crate) use reader::{Damage, Reader};
 pub(crate) use recover::{Recovered, recover};
 #[cfg(test)]
 pub(crate) use writer::Hold;
@@ -52,8 +57,29 @@ pub enum WalError {
         #[source]
         source: std::io::Error,
     },
-    /// A segment has a format that this version does not read.
-    #[error("{path} is not a log of this version")]
+    /// A segment was written by another version, in a format that this one does not read.
+    #[error(
+        "{path} has version {version} of the log's format and this release reads version {}: start the release that wrote it \
+         once and stop it with SIGTERM, which empties the log, or use this release's successor",
+        format::VERSION
+    )]
+    Version {
+        /// The segment.
+        path: PathBuf,
+        /// What it says of itself.
+        version: u8,
+    },
+    /// The first bytes of a segment are not what was written.
+    #[error(
+        "{path} has a damaged header: restore it from a copy of the disk, or move it away, which loses the requests in it that \
+         are not in the lake yet"
+    )]
+    Damaged {
+        /// The segment.
+        path: PathBuf,
+    },
+    /// A whole record says something that this version does not know.
+    #[error("{path} holds a record that this release does not know: a newer one wrote it")]
     Format {
         /// The segment.
         path: PathBuf,
@@ -74,5 +100,7 @@ pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(
     move |source| WalError::Io { action, path, source }
 }
 
+#[cfg(test)]
+mod faults;
 #[cfg(test)]
 mod tests;

@@ -3,8 +3,8 @@
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use super::format::{HEADER_BYTES, Header};
-use super::reader::{Next, SegmentReader, segments};
+use super::disk::{Disk, Files};
+use super::reader::{Damage, Next, SegmentReader, segments};
 use super::{WalError, io};
 
 /// The log as it was found.
@@ -22,12 +22,19 @@ pub(crate) struct Recovered {
     pub(crate) bytes: u64,
     /// Bytes after the last whole record of a segment, which were never acknowledged.
     pub(crate) torn_bytes: u64,
+    /// Records and bytes that were on the disk and are damaged there: lost, unless a copy of the disk has them.
+    pub(crate) damaged: Damage,
+    pub(super) disk: Box<dyn Disk>,
     /// Keeps others out of the state folder.
     pub(super) lock: File,
 }
 
 /// Takes the state folder, reads the log in it and cuts torn tails; makes an empty log where there is none.
 pub(crate) fn recover(state: &Path) -> Result<Recovered, WalError> {
+    recover_on(state, Box::new(Files))
+}
+
+pub(super) fn recover_on(state: &Path, disk: Box<dyn Disk>) -> Result<Recovered, WalError> {
     let folder = state.join("wal");
     std::fs::create_dir_all(&folder).map_err(io("create", &folder))?;
     restrict(state)?;
@@ -40,27 +47,43 @@ pub(crate) fn recover(state: &Path) -> Result<Recovered, WalError> {
         records: 0,
         bytes: 0,
         torn_bytes: 0,
+        damaged: Damage::default(),
+        disk,
         lock,
     };
     for (first, path) in segments(&folder)? {
         recovered.read(first, &path)?;
     }
     recovered.epoch = uuid::Uuid::from_bytes(recovered.epoch_bytes).simple().to_string();
-    sync_folder(&folder)?;
-    sync_folder(state)?;
+    for path in [&folder, state] {
+        recovered.disk.sync_folder(path).map_err(io("sync", path))?;
+    }
+    // The names of folders that were made just now, or by a collector that was killed before it waited for them. Those above
+    // that may not be looked at have been there for long.
+    for path in state.ancestors().skip(1).filter(|path| !path.as_os_str().is_empty()) {
+        let _ = recovered.disk.sync_folder(path);
+    }
     Ok(recovered)
 }
 
 impl Recovered {
+    /// Never gives out a sequence that the lake has committed: what a damaged disk took from the end of the log may be
+    /// committed already, and a record under its sequence would look committed too.
+    pub(crate) fn continue_after(mut self, committed: u64) -> Self {
+        self.next_sequence = self.next_sequence.max(committed.saturating_add(1));
+        self
+    }
+
     fn read(&mut self, first: u64, path: &Path) -> Result<(), WalError> {
         let size = std::fs::metadata(path).map_err(io("read", path))?.len();
         let Some(mut segment) = SegmentReader::open(path)? else {
             // A crash while the segment was made: nothing in it was acknowledged.
             self.torn_bytes += size;
-            return std::fs::remove_file(path).map_err(io("remove", path));
+            return self.disk.remove(path).map_err(io("remove", path));
         };
         self.epoch_bytes = segment.header.epoch;
         self.next_sequence = self.next_sequence.max(first);
+        let before = self.records;
         loop {
             match segment.next()? {
                 Next::Record(logged) => {
@@ -68,8 +91,15 @@ impl Recovered {
                     self.next_sequence = self.next_sequence.max(logged.sequence + 1);
                 }
                 Next::End { torn } => {
+                    self.damaged.add(segment.damaged);
                     if torn {
                         self.torn_bytes += size - segment.offset;
+                    }
+                    if self.records == before {
+                        // The next segment may get this one's name.
+                        return self.disk.remove(path).map_err(io("remove", path));
+                    }
+                    if torn {
                         cut(path, segment.offset)?;
                     }
                     self.bytes += segment.offset;
@@ -110,29 +140,4 @@ fn restrict(state: &Path) -> Result<(), WalError> {
 #[cfg(not(unix))]
 fn restrict(_: &Path) -> Result<(), WalError> {
     Ok(())
-}
-
-pub(super) fn sync_folder(folder: &Path) -> Result<(), WalError> {
-    File::open(folder)
-        .and_then(|file| file.sync_all())
-        .map_err(io("sync", folder))
-}
-
-/// Makes a new segment, header synced, name durable.
-pub(super) fn create_segment(folder: &Path, path: &Path, header: Header) -> Result<File, WalError> {
-    use std::io::Write;
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    let mut file = options.open(path).map_err(io("create", path))?;
-    let bytes: [u8; HEADER_BYTES] = header.encode();
-    file.write_all(&bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(io("write", path))?;
-    sync_folder(folder)?;
-    Ok(file)
 }

@@ -2,14 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::Write;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::disk::{self, Disk};
 use super::format::{Entry, HEADER_BYTES, Header};
 use super::reader::{segment_path, segments};
-use super::recover::create_segment;
 use super::{Recovered, WalError, io};
 
 /// Sizes of the log.
@@ -96,30 +96,9 @@ pub(crate) fn start(
     recovered: Recovered,
     options: WriterOptions,
 ) -> Result<(Appender, watch::Receiver<Durable>, std::thread::JoinHandle<()>), WalError> {
-    let (commands, receive) = mpsc::channel(1024);
-    let durable = Durable {
-        sequence: recovered.next_sequence - 1,
-        bytes: recovered.bytes,
-        held_bytes: 0,
-    };
-    let (publish, watched) = watch::channel(durable);
     let folder = recovered.folder.clone();
-    let mut writer = Writer {
-        folder: recovered.folder,
-        epoch: recovered.epoch_bytes,
-        next_sequence: recovered.next_sequence,
-        open: None,
-        closed: VecDeque::new(),
-        held: VecDeque::new(),
-        options,
-        publish,
-        _lock: recovered.lock,
-    };
-    // Old segments are never written again: appending behind a cut tail would hide a damaged disk.
-    for (first, path) in segments(&folder)? {
-        let bytes = std::fs::metadata(&path).map_err(io("read", &path))?.len();
-        writer.closed.push_back(Segment { first, path, bytes });
-    }
+    let (mut writer, watched) = Writer::open(recovered, options)?;
+    let (commands, receive) = mpsc::channel(1024);
     let thread = std::thread::Builder::new()
         .name("wal".into())
         .spawn(move || writer.run(receive));
@@ -137,11 +116,12 @@ struct Segment {
     bytes: u64,
 }
 
-struct Writer {
+pub(super) struct Writer {
+    disk: Box<dyn Disk>,
     folder: PathBuf,
     epoch: [u8; 16],
     next_sequence: u64,
-    open: Option<(Segment, File)>,
+    open: Option<(Segment, Box<dyn disk::Segment>)>,
     /// Not yet in the lake.
     closed: VecDeque<Segment>,
     /// In the lake, kept for the second reader; all older than `closed`.
@@ -151,9 +131,37 @@ struct Writer {
     _lock: File,
 }
 
-type Waiting = (Entry, oneshot::Sender<Result<u64, WalError>>);
+pub(super) type Waiting = (Entry, oneshot::Sender<Result<u64, WalError>>);
 
 impl Writer {
+    /// Takes over a recovered log. Old segments are never written again: appending behind a cut tail would hide a damaged
+    /// disk.
+    pub(super) fn open(recovered: Recovered, options: WriterOptions) -> Result<(Self, watch::Receiver<Durable>), WalError> {
+        let (publish, watched) = watch::channel(Durable {
+            sequence: recovered.next_sequence - 1,
+            bytes: recovered.bytes,
+            held_bytes: 0,
+        });
+        let mut closed = VecDeque::new();
+        for (first, path) in segments(&recovered.folder)? {
+            let bytes = std::fs::metadata(&path).map_err(io("read", &path))?.len();
+            closed.push_back(Segment { first, path, bytes });
+        }
+        let writer = Self {
+            disk: recovered.disk,
+            folder: recovered.folder,
+            epoch: recovered.epoch_bytes,
+            next_sequence: recovered.next_sequence,
+            open: None,
+            closed,
+            held: VecDeque::new(),
+            options,
+            publish,
+            _lock: recovered.lock,
+        };
+        Ok((writer, watched))
+    }
+
     fn run(&mut self, mut commands: mpsc::Receiver<Command>) {
         let mut waiting: Vec<Waiting> = Vec::new();
         while let Some(first) = commands.blocking_recv() {
@@ -185,7 +193,7 @@ impl Writer {
         self.closed.iter().map(|segment| segment.bytes).sum::<u64>() + self.open.as_ref().map_or(0, |(segment, _)| segment.bytes)
     }
 
-    fn append(&mut self, waiting: Vec<Waiting>) {
+    pub(super) fn append(&mut self, waiting: Vec<Waiting>) {
         let mut taken = Vec::with_capacity(waiting.len());
         let mut buffer = Vec::new();
         let mut sequence = self.next_sequence;
@@ -238,39 +246,46 @@ impl Writer {
         {
             self.closed.push_back(segment);
         }
-        let (segment, file) = match &mut self.open {
-            Some(open) => open,
+        let (segment, file) = match self.open.take() {
+            Some(open) => self.open.insert(open),
             None => {
-                let first = self.next_sequence;
-                let path = segment_path(&self.folder, first);
-                let file = create_segment(
-                    &self.folder,
-                    &path,
-                    Header {
-                        epoch: self.epoch,
-                        first_sequence: first,
-                    },
-                )?;
-                self.open.insert((
-                    Segment {
-                        first,
-                        path,
-                        bytes: HEADER_BYTES as u64,
-                    },
-                    file,
-                ))
+                let created = self.create()?;
+                self.open.insert(created)
             }
         };
-        file.write_all(buffer).map_err(io("write", &segment.path))?;
-        file.sync_data().map_err(io("sync", &segment.path))?;
+        file.write(buffer).map_err(io("write", &segment.path))?;
+        file.sync().map_err(io("sync", &segment.path))?;
         segment.bytes += buffer.len() as u64;
         Ok(())
     }
 
+    /// A new segment, its header and its name on the disk.
+    fn create(&self) -> Result<(Segment, Box<dyn disk::Segment>), WalError> {
+        let first = self.next_sequence;
+        let path = segment_path(&self.folder, first);
+        let header = Header {
+            epoch: self.epoch,
+            first_sequence: first,
+        };
+        let mut file = self.disk.create(&path).map_err(io("create", &path))?;
+        let made = file
+            .write(&header.encode())
+            .and_then(|()| file.sync())
+            .map_err(io("write", &path))
+            .and_then(|()| self.disk.sync_folder(&self.folder).map_err(io("sync", &self.folder)));
+        if let Err(error) = made {
+            // What is left of it holds nothing; if it cannot be removed either, readers pass over it.
+            let _ = self.disk.remove(&path);
+            return Err(error);
+        }
+        let bytes = HEADER_BYTES as u64;
+        Ok((Segment { first, path, bytes }, file))
+    }
+
     /// Cuts the open segment back to its last synced record and closes it.
     fn abandon(&mut self) {
-        if let Some((segment, file)) = self.open.take() {
-            if let Err(error) = file.set_len(segment.bytes).and_then(|()| file.sync_all()) {
+        if let Some((segment, mut file)) = self.open.take() {
+            if let Err(error) = file.cut(segment.bytes) {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "cannot cut the log after a failed write"
@@ -280,7 +295,7 @@ impl Writer {
         }
     }
 
-    fn release(&mut self, sequence: u64) {
+    pub(super) fn release(&mut self, sequence: u64) {
         if self
             .open
             .as_ref()
@@ -319,7 +334,9 @@ impl Writer {
             if wanted {
                 break;
             }
-            if let Err(error) = std::fs::remove_file(&segment.path) {
+            if let Err(error) = self.disk.remove(&segment.path)
+                && error.kind() != ErrorKind::NotFound
+            {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "cannot remove a committed log segment"

@@ -17,7 +17,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 
 use crate::schema::DATE;
-use crate::{Lake, LakeError, LakeTable, Table, durable};
+use crate::{Lake, LakeError, LakeTable, Table, durable, failpoint};
 
 /// What people query by the day; marts are small, and reports export them under `--out`.
 const EXPORTED: [Table; 3] = [Table::Spans, Table::Calls, Table::CallsExcluded];
@@ -102,11 +102,14 @@ fn swap_local(lake: &FsPath, table: &FsPath, day: &str, files: &BTreeSet<String>
             std::fs::copy(&from, &to).map_err(failed("copy", &from))?;
         }
     }
+    failpoint::at("export.before_sync");
     durable::sync(&staged)?;
+    failpoint::at("export.before_swap");
     match (target.is_dir(), files.is_empty()) {
         (false, _) => std::fs::rename(&staged, &target).map_err(failed("rename", &staged))?,
         (true, _) => exchange(&staged, &target).map_err(failed("rename", &staged))?,
     }
+    failpoint::at("export.after_swap");
     durable::sync(parent)?;
     // The day before the change, and what a killed run left.
     std::fs::remove_dir_all(&staging).map_err(failed("remove", &staging))?;

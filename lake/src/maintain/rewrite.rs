@@ -20,7 +20,7 @@ use super::TARGET_BYTES;
 use super::tally::Tally;
 use crate::data_file::{log_entry, new_name, properties};
 use crate::schema::DATE;
-use crate::{DataFile, LakeError, LakeTable, durable};
+use crate::{DataFile, LakeError, LakeTable, durable, failpoint};
 
 /// New files with the rows of `files`, and what those rows were. Nothing is visible to readers yet.
 pub(super) async fn rewrite(
@@ -213,7 +213,7 @@ impl Output<'_> {
                     .date
                     .map_or_else(|| root.clone(), |date| root.join(format!("{DATE}={date}")));
                 let temporary = folder.join(format!("_{}.tmp", uuid::Uuid::new_v4()));
-                let file = File::create(&temporary).map_err(|source| LakeError::Io {
+                let file = durable::create(&temporary).map_err(|source| LakeError::Io {
                     action: "create",
                     path: temporary.display().to_string(),
                     source,
@@ -241,7 +241,10 @@ impl Output<'_> {
                     .as_ref()
                     .map(|root| root.join(&open.name))
                     .unwrap_or_default();
-                let named = file.sync_all().and_then(|()| std::fs::rename(&temporary, &path));
+                let named = failpoint::io("compact.before_sync")
+                    .and_then(|()| durable::sync_file(&file, &temporary))
+                    .and_then(|()| failpoint::io("compact.before_rename"))
+                    .and_then(|()| durable::rename(&temporary, &path));
                 named.map_err(|source| LakeError::Io {
                     action: "write",
                     path: path.display().to_string(),
@@ -286,7 +289,7 @@ impl Drop for Output<'_> {
         if let Some(Open { writer, .. }) = self.open.take()
             && let Sink::Local { temporary, .. } = writer.inner()
         {
-            let _ = std::fs::remove_file(temporary);
+            let _ = durable::remove_file(temporary);
         }
     }
 }
