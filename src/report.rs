@@ -170,6 +170,8 @@ pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
         outcome_labels: file.outcomes.clone(),
         policy: file.report.policy(args.allocation)?,
         as_of: args.as_of.or(night.map(|night| night.as_of)),
+        config: args.config,
+        catalogue_hash: Some(catalogue.hash().to_owned()),
     };
     let maintains = !args.no_maintain && file.report.maintain.unwrap_or(true);
     let reported = crate::runtime()?.block_on(async {

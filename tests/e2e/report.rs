@@ -165,3 +165,22 @@ fn a_revenue_file_with_a_bad_row_is_refused_whole() {
         assert!(!lake.join(table).exists(), "{table} was written");
     }
 }
+
+#[test]
+fn revenue_check_says_how_well_a_file_and_the_lake_meet() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = folder.path().join("lake");
+    lake_with_calls(&lake);
+    let paths = [&lake, &folder.path().join("revenue.csv")].map(|path| path.to_str().expect("a path").to_owned());
+    std::fs::write(&paths[1], REVENUE).expect("written");
+    run(&["settle", "--lake", &paths[0]]);
+    let text = run(&["revenue", "check", &paths[1], "--lake", &paths[0]]);
+    for line in [
+        "matched     28.5 of 43.49 USD (65.5 %) is of customers with calls",
+        "no calls    9.99 USD initech",
+        "no calls    5 USD (unmatched: names nobody)",
+        "no revenue  0.01 USD globex",
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+}

@@ -150,11 +150,29 @@ pub fn data_quality() -> SchemaRef {
         day("from_date"),
         // calls_priced, revenue_matched...
         required("check"),
-        // `calls`, or the currency of the amounts.
+        // `calls`, `conversations`, `tasks`, or the currency of the amounts.
         required("unit"),
         amount("covered_amount"),
         amount("total_amount"),
         percent("covered_pct"),
+    ])
+}
+
+/// `unmatched_customers`: the largest on either side of the customer join that have nothing on the other.
+pub fn unmatched_customers() -> SchemaRef {
+    schema(vec![
+        day("date"),
+        day("from_date"),
+        // revenue_without_calls, cost_without_revenue.
+        required("side"),
+        // 1 is the largest of its side and currency.
+        bigint("place"),
+        required("customer_id"),
+        required("currency"),
+        // Revenue, or cost of goods sold as far as known.
+        amount("amount"),
+        bigint("calls"),
+        bigint("unpriced_calls"),
     ])
 }
 

@@ -23,7 +23,7 @@ pub use calls_excluded::calls_excluded;
 pub use closed_periods::closed_periods;
 pub use marts::{
     bill_lines, cost_by_key, data_quality, estimates, margin_mart, outcome_costs, outcomes, outliers, plan_economics, pnl_daily,
-    restated_days, revenue_by_key, tradeoffs, unit_costs,
+    restated_days, revenue_by_key, tradeoffs, unit_costs, unmatched_customers,
 };
 pub use restatements::restatements;
 pub use revenue_daily::revenue_daily;
@@ -212,6 +212,7 @@ mod tests {
             ("pnl_daily", pnl_daily()),
             ("data_quality", data_quality()),
             ("unit_costs", unit_costs()),
+            ("unmatched_customers", unmatched_customers()),
             ("plan_economics", plan_economics()),
             ("outcome_costs", outcome_costs()),
             ("tradeoffs", tradeoffs()),

@@ -76,7 +76,8 @@ pub const MARGIN_MARTS: [Mart; 10] = [
 ];
 
 /// What is found in the margin marts and the calls behind them, in the order in which they need each other.
-pub const FINDING_MARTS: [Mart; 6] = [
+pub const FINDING_MARTS: [Mart; 7] = [
+    finding!(unmatched_customers, &["side", "customer_id"]),
     finding!(pnl_daily, &[]),
     finding!(unit_costs, &["unit"]),
     finding!(plan_economics, &["plan"]),

@@ -1,12 +1,13 @@
 //! Can the report be trusted: which share of calls, cost and revenue is priced, attributed and matched.
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Decimal128Type};
 use arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
-use marginlake_lake::schema::data_quality;
+use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE, data_quality};
 
 use super::columns::{days, money, percents, texts};
 use super::display::{self, count};
@@ -28,7 +29,7 @@ pub struct Share {
     /// The whole, in `unit`.
     #[serde(serialize_with = "exact")]
     pub whole: Amount,
-    /// `calls`, or a currency.
+    /// `calls`, `conversations`, `tasks`, or a currency.
     pub unit: String,
     /// What to do where it is not complete.
     pub advice: &'static str,
@@ -51,7 +52,9 @@ impl Share {
     pub(super) fn missing_text(&self) -> String {
         let missing = self.whole - self.part;
         match self.unit.as_str() {
-            "calls" => format!("{} calls", count((missing.scaled() / 10_i128.pow(12)) as i64)),
+            unit @ ("calls" | "conversations" | "tasks") => {
+                format!("{} {unit}", count((missing.scaled() / 10_i128.pow(12)) as i64))
+            }
             currency => display::money(missing, currency),
         }
     }
@@ -126,6 +129,11 @@ impl Coverage {
             .filter(|line| line.figures.calls == 0 && !line.key.starts_with('('))
             .map(|line| line.figures.revenue)
             .sum();
+        let cost: Amount = by_customer.iter().filter(ours).map(|line| line.figures.cogs()).sum();
+        let paid_for = by_customer
+            .iter()
+            .filter(ours)
+            .filter(|line| !line.key.starts_with('(') && !line.figures.revenue.is_zero());
         let mut shares = vec![
             calls(
                 "calls_priced",
@@ -163,6 +171,14 @@ impl Coverage {
                 revenue - idle - of(by_customer, UNMATCHED),
                 "check that both sides name customers alike",
             ),
+            Share {
+                name: "cost_with_revenue",
+                title: "Cost of customers that pay",
+                part: paid_for.map(|line| line.figures.cogs()).sum(),
+                whole: cost,
+                unit: currency.to_owned(),
+                advice: "free users belong here; who pays under another name belongs in --customer-map",
+            },
             money(
                 "revenue_allocated",
                 "Revenue that a feature earned",
@@ -183,7 +199,81 @@ impl Coverage {
                 advice: "give rates for this currency by --fx",
             });
         }
+        shares.push(bills_allocated(session, currency).await?);
+        shares.extend(outcomes_known(session, currency).await?);
         shares.retain(|share| !share.whole.is_zero());
         Ok(Coverage { shares })
     }
+}
+
+/// How much of the bills, and of the costs of being paid, a customer carries.
+async fn bills_allocated(session: &SessionContext, currency: &str) -> Result<Share, DataFusionError> {
+    let sums = amounts(
+        session,
+        &format!(
+            "SELECT sum(CASE WHEN key NOT LIKE '(%' THEN cost END) AS part, sum(cost) AS whole \
+             FROM cost_by_key WHERE dimension = 'customer' AND currency = '{currency}'"
+        ),
+    )
+    .await?;
+    Ok(Share {
+        name: "bills_allocated",
+        title: "Bills and fees that a customer carries",
+        part: sums[0],
+        whole: sums[1],
+        unit: currency.to_owned(),
+        advice: "bills of months without the calls that they are about stay (unallocated)",
+    })
+}
+
+/// Of how many conversations and tasks somebody said what became of them; nothing where nobody said anything.
+async fn outcomes_known(session: &SessionContext, currency: &str) -> Result<Vec<Share>, DataFusionError> {
+    let mut shares = Vec::new();
+    for (unit, name, title) in [
+        (
+            "conversation",
+            "conversations_with_outcome",
+            "Conversations with a known outcome",
+        ),
+        ("task", "tasks_with_outcome", "Tasks with a known outcome"),
+    ] {
+        let sums = amounts(
+            session,
+            &format!(
+                "SELECT sum(units - unknown) AS part, sum(units) AS whole FROM outcome_costs \
+                 WHERE unit = '{unit}' AND currency = '{currency}'"
+            ),
+        )
+        .await?;
+        if sums[0].is_zero() {
+            continue;
+        }
+        shares.push(Share {
+            name,
+            title,
+            part: sums[0],
+            whole: sums[1],
+            unit: format!("{unit}s"),
+            advice: "tell the others by --outcomes, or by the attribute of [outcomes]",
+        });
+    }
+    Ok(shares)
+}
+
+/// Part and whole of a query with one row; NULL is nothing.
+async fn amounts(session: &SessionContext, sql: &str) -> Result<[Amount; 2], DataFusionError> {
+    let batches = session.sql(sql).await?.collect().await?;
+    let Some(batch) = batches.iter().find(|batch| batch.num_rows() > 0) else {
+        return Ok([Amount::ZERO; 2]);
+    };
+    let amount = |column: usize| -> Result<Amount, DataFusionError> {
+        let exact = arrow::compute::cast(batch.column(column), &DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE))?;
+        let exact = exact.as_primitive::<Decimal128Type>();
+        Ok(if exact.is_valid(0) {
+            Amount::from_scaled(exact.value(0))
+        } else {
+            Amount::ZERO
+        })
+    };
+    Ok([amount(0)?, amount(1)?])
 }

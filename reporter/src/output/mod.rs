@@ -16,6 +16,7 @@ mod publish;
 mod summary;
 mod terminal;
 mod unit_cost;
+mod unmatched;
 mod workbook;
 
 use arrow::array::RecordBatch;
@@ -30,6 +31,7 @@ pub(crate) use publish::check_ours;
 pub use publish::publish;
 pub use terminal::{TerminalStyle, terminal};
 pub use unit_cost::UnitCost;
+pub use unmatched::UnmatchedCustomer;
 
 /// The rows of one mart.
 #[derive(Debug, Clone)]

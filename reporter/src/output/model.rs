@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::coverage::Coverage;
 use super::margin::{MarginFigures, MarginLine, lines, visit};
 use super::unit_cost::UnitCost;
+use super::unmatched::UnmatchedCustomer;
 use super::{Sheet, display};
 use crate::allocate::Dimension;
 use crate::insight::{Change, Findings, Lever, Loss, Margins};
@@ -32,6 +33,8 @@ pub struct ReportModel {
     pub total: MarginFigures,
     /// Can it be trusted.
     pub coverage: Coverage,
+    /// The largest that are on one side of the customer join only: first those that pay, then those that cost.
+    pub unmatched: Vec<UnmatchedCustomer>,
     /// What a reader must know before the figures.
     pub warnings: Vec<String>,
     /// What changed.
@@ -119,6 +122,7 @@ impl ReportModel {
                 .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
             coverage: Coverage::measure(session, &by_customer, &by_feature, &currency).await?,
             warnings: warnings(usage, window, load, &by_customer, &currency),
+            unmatched: sheet("unmatched_customers").map_or(Vec::new(), |rows| UnmatchedCustomer::read(rows, &currency)),
             change,
             losses: found.losses,
             levers: found.levers,

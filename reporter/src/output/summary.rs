@@ -2,6 +2,7 @@
 
 use super::display::{self, money, share_text, signed_money};
 use super::model::ReportModel;
+use super::unmatched::UnmatchedCustomer;
 
 /// Characters at most: what chat programs show without folding a message.
 const MOST: usize = 900;
@@ -12,6 +13,11 @@ pub(super) fn summary(model: &ReportModel) -> String {
         format!("Margins {} to {}: {}", model.from, model.to, model.verdict()),
         trust(model),
     ];
+    let alone = [true, false].map(|pays| model.unmatched.iter().find(|customer| customer.pays == pays));
+    let alone: Vec<String> = alone.into_iter().flatten().map(UnmatchedCustomer::sentence).collect();
+    if !alone.is_empty() {
+        lines.push(format!("Largest unmatched: {}.", alone.join("; ")));
+    }
     if let Some(change) = &model.change {
         let why = change.main_step().map_or(String::new(), |step| {
             format!(

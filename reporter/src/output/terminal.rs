@@ -54,6 +54,9 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
         };
         line(&format!("  {value:>9}  {}{advice}", share.title));
     }
+    for customer in &model.unmatched {
+        line(&format!("  unmatched: {}", customer.sentence()));
+    }
     model.warnings.iter().for_each(|warning| line(&format!("  note: {warning}")));
     if let Some(change) = &model.change {
         line("");

@@ -28,6 +28,8 @@ pub(super) struct Earned<'a> {
     pub(super) by_customer: &'a RecordBatch,
     /// Whose days before the report's may be asked for.
     pub(super) bills: &'a Bills,
+    /// Costs that revenue files tell, on all days.
+    pub(super) variable: &'a CostPools,
 }
 
 /// Compares two periods; the calls are those of `session`, shown as `sources` say but for their days.
@@ -48,7 +50,7 @@ pub(super) async fn changed(
     let customers = match calls.window.contains(periods.before.from) {
         true => by_period(earned.by_customer, periods, calls),
         false => {
-            let mut costs = CostPools::default();
+            let mut costs = earned.variable.clone();
             let days = earned.bills.in_days(both.window, calls.rates, calls.currency);
             earned.bills.pool(&days, &mut costs);
             let sources = Sources {

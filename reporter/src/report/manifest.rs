@@ -13,10 +13,15 @@ use marginlake_lake::{Lake, Table};
 use sha2::{Digest, Sha256};
 
 use super::{ReportError, ReportOptions};
+use crate::allocate::AllocationMethod;
 use crate::marts::Window;
 use crate::output::ReportModel;
 use crate::revenue::Loaded;
+use crate::revenue::policy::FxDay;
 use crate::session::empty_session;
+
+/// Role of the configuration among the inputs of a run; `config_hash` is its hash.
+const CONFIG: &str = "config:";
 
 /// One run.
 #[derive(Debug, Clone)]
@@ -27,6 +32,8 @@ pub(super) struct Manifest {
     currency: String,
     inputs: BTreeMap<String, String>,
     versions: BTreeMap<String, i64>,
+    catalogue_hash: Option<String>,
+    config_hash: Option<String>,
     policies: BTreeMap<String, String>,
     totals: BTreeMap<String, String>,
 }
@@ -47,11 +54,26 @@ impl Manifest {
             currency: options.currency.to_string(),
             inputs: loaded.inputs.iter().map(|input| text(&input.name, &input.sha256)).collect(),
             versions: versions.clone(),
+            catalogue_hash: options.catalogue_hash.clone(),
+            config_hash: loaded.inputs.iter().find_map(|input| {
+                let hash = &input.sha256;
+                input.name.starts_with(CONFIG).then(|| hash.clone())
+            }),
             policies: BTreeMap::from([
                 text("recognition", "daily_accrual"),
-                text("allocation", "customer_month_cost_share"),
-                text("fx", "rate_of_accrual_day_or_last_published_before"),
+                text(
+                    "allocation",
+                    AllocationMethod::CustomerMonth(options.policy.allocation).name(),
+                ),
+                text(
+                    "fx",
+                    match loaded.policies.fx {
+                        FxDay::AccrualDay => "rate_of_accrual_day_or_last_published_before",
+                        FxDay::BookedDay => "rate_of_booked_day_or_last_published_before",
+                    },
+                ),
                 text("rounding", "half_even_at_scale_12"),
+                text("report.target_margin_pct", &options.policy.target_margin_pct.to_string()),
             ]),
             totals: model.totals(),
         };
@@ -71,6 +93,7 @@ impl Manifest {
             self.window.to,
             &self.currency,
             &self.inputs,
+            &self.catalogue_hash,
             &self.policies,
             &self.totals,
         );
@@ -88,8 +111,8 @@ impl Manifest {
             text(Some(&self.currency)),
             texts(&self.inputs)?,
             numbers(&self.versions)?,
-            text(None),
-            text(None),
+            text(self.catalogue_hash.as_deref()),
+            text(self.config_hash.as_deref()),
             texts(&self.policies)?,
             texts(&self.totals)?,
             text(Some(env!("CARGO_PKG_VERSION"))),

@@ -43,6 +43,7 @@ use crate::revenue::tables::{DailyBatches, lines_batches};
 use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Kind, Loaded, RevenueInputs, load};
 use crate::session::empty_session;
+use crate::settle::driver::settled_version;
 use changed::{Earned, changed};
 use figures::{Figures, Sources};
 use lake_tables::{Replaces, TableRows};
@@ -76,6 +77,9 @@ pub fn read_inputs(options: &ReportOptions) -> Result<ReportInputs, ReportError>
     options.check()?;
     options.revenue.policies.email_key()?;
     let mut loaded = load(&options.revenue)?;
+    if let Some(path) = &options.config {
+        loaded.note_input("config", path)?;
+    }
     let rates = match &options.fx {
         Some(path) => {
             loaded.note_input("fx", path)?;
@@ -183,6 +187,9 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     }
     let mut versions = lake_tables::write(lake, tables).await?;
     versions.insert(Table::Calls.name().to_owned(), calls.version());
+    if let Some(settled) = settled_version(&calls).await? {
+        versions.insert(Table::Spans.name().to_owned(), settled);
+    }
     let row = Manifest::new(options, *window, loaded, model, &versions);
     if let Some(out) = &options.out {
         output::publish(out, &options.formats, model, &figures.sheets)?;
@@ -230,13 +237,13 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
     };
     let (pools, daily) = earn(&loaded, &policy)?;
     let usage = marts::usage_days(session).await?;
-    let Some(window) = window(options, [usage, pools.days(), bills.days()]) else {
+    let variable = variable_costs(&loaded, &policy);
+    let Some(window) = window(options, [usage, pools.days(), variable.days(), bills.days()]) else {
         return Err(ReportError::Nothing);
     };
     let bill_days = bills.in_days(window, &policy.rates, options.currency);
-    let mut costs = CostPools::default();
+    let mut costs = variable.clone();
     bills.pool(&bill_days, &mut costs);
-    variable_costs(&loaded, &policy, &mut costs);
     let outcomes = match session.table_exist("spans")? {
         true => outcomes.over(of_attribute(session, &options.outcome_labels, window.from).await?),
         false => outcomes,
@@ -264,6 +271,7 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
                 daily: &daily,
                 by_customer,
                 bills: &bills,
+                variable: &variable,
             };
             Some(changed(session, &sources, periods, &earned).await?)
         }
@@ -334,7 +342,8 @@ fn earn(loaded: &Loaded, policy: &RevenuePolicy) -> Result<(RevenuePools, Vec<Re
 }
 
 /// Costs of selling and of being paid that revenue files tell: of their customers, outside of cost of goods.
-fn variable_costs(loaded: &Loaded, policy: &RevenuePolicy, costs: &mut CostPools) {
+fn variable_costs(loaded: &Loaded, policy: &RevenuePolicy) -> CostPools {
+    let mut costs = CostPools::default();
     for line in &loaded.costs {
         let source = CostSource {
             name: line.kind.as_deref().unwrap_or("variable").to_owned(),
@@ -347,10 +356,11 @@ fn variable_costs(loaded: &Loaded, policy: &RevenuePolicy, costs: &mut CostPools
             }
         }
     }
+    costs
 }
 
-/// The days asked for; where none are asked for, every day that has calls, revenue or bills.
-fn window(options: &ReportOptions, known: [Option<(Day, Day)>; 3]) -> Option<Window> {
+/// The days asked for; where none are asked for, every day that has calls, revenue or costs.
+fn window(options: &ReportOptions, known: [Option<(Day, Day)>; 4]) -> Option<Window> {
     let known = || known.into_iter().flatten();
     let from = options.from.map(day_number).or_else(|| known().map(|(first, _)| first).min());
     let to = options.to.map(day_number).or_else(|| known().map(|(_, last)| last).max());

@@ -42,6 +42,10 @@ pub struct ReportOptions {
     pub outcome_labels: OutcomeLabels,
     /// `[report]`: what the user decides about allocation and targets.
     pub policy: ReportPolicy,
+    /// `--config`, for its hash: what it says stands in the other fields.
+    pub config: Option<PathBuf>,
+    /// Of the prices that calls were settled with before this run.
+    pub catalogue_hash: Option<String>,
 }
 
 /// Decisions of the user that no file of a run makes.
@@ -105,6 +109,8 @@ impl Default for ReportOptions {
             outcomes: Vec::new(),
             outcome_labels: OutcomeLabels::default(),
             policy: ReportPolicy::default(),
+            config: None,
+            catalogue_hash: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Whole report runs over a lake on disk.
 
 mod marts;
+mod trust;
 mod workbook;
 
 use std::collections::BTreeMap;
@@ -192,6 +193,7 @@ async fn coverage_is_a_table_too() {
                     calls_with_customer,calls,6.000000000000,7.000000000000,85.714286\n\
                     calls_with_feature,calls,6.000000000000,7.000000000000,85.714286\n\
                     calls_with_usage,calls,7.000000000000,7.000000000000,100.000000\n\
+                    cost_with_revenue,USD,114.500000000001,116.750000000001,98.072805\n\
                     revenue_allocated,USD,346.000000000000,446.000000000000,77.578475\n\
                     revenue_matched,USD,439.000000000000,446.000000000000,98.430493\n\
                     revenue_with_rate,SEK,0.000000000000,1000.000000000000,0.000000\n\

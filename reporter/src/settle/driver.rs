@@ -29,6 +29,11 @@ use crate::close::{CloseError, Closed};
 /// with every change of a rule that moves a verdict, so that a new release settles everything again.
 const TRANSACTION: &str = "marginlake-settle-2";
 
+/// The version of `spans` that the rows of `calls` were settled from.
+pub async fn settled_version(calls: &LakeTable) -> Result<Option<i64>, LakeError> {
+    calls.transaction_version(TRANSACTION).await
+}
+
 /// Beside it, the rules that the rows were made with: other rules settle everything again.
 const RULES_TRANSACTION: &str = "marginlake-settle-rules";
 
