@@ -4,6 +4,7 @@
 //! invented: see `demo/traffic.rs` for what happens in it and `demo/shapes.rs` for the public traces it is shaped on.
 //! The month and all ids come from a seed: every run gives the same figures and the same files under `--out`.
 
+mod books;
 mod cast;
 mod dialect;
 mod folder;
@@ -22,7 +23,6 @@ mod work;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -31,11 +31,14 @@ use clap::Args;
 use marginlake_collector::{Collector, Config, Limits, Security};
 use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
+use marginlake_reporter::bills::BillFile;
 use marginlake_reporter::report::{ReportOptions, read_inputs};
 use marginlake_reporter::revenue::RevenueInputs;
-use marginlake_reporter::settle::driver::{SettleOptions, SettleOutcome};
+use marginlake_reporter::settle::driver::SettleOptions;
 
+use crate::config::{self, FileConfig};
 use crate::exit::Usage;
+use books::Books;
 use ledger::Ledger;
 use send::Senders;
 use steps::Steps;
@@ -56,8 +59,7 @@ pub(crate) struct DemoArgs {
 #[derive(Debug)]
 struct Made {
     ledger: Ledger,
-    settled: SettleOutcome,
-    revenue_lines: usize,
+    books: Books,
     /// The report as the terminal shows it.
     report: String,
 }
@@ -92,17 +94,18 @@ async fn make(args: &DemoArgs, volume: Volume, steps: &Steps) -> anyhow::Result<
 
     steps.next("settling");
     let lake = Lake::open(&args.lake.to_string_lossy())?;
-    let settled = crate::settle::settle(&lake, SettleOptions::default(), Catalogue::embedded()).await?;
+    let config = config::parse(books::CONFIG)?;
+    let options = SettleOptions {
+        rules: config.rules()?,
+        ..SettleOptions::default()
+    };
+    crate::settle::settle(&lake, options, Catalogue::embedded()).await?;
     verify::verify(&lake, &ledger).await?;
 
     steps.next("reporting");
-    let (report, revenue_lines) = report(&lake, args, &ledger).await?;
-    Ok(Made {
-        ledger,
-        settled,
-        revenue_lines,
-        report,
-    })
+    let books = Books::write(&args.lake, &ledger)?;
+    let report = report(&lake, args, &books, &config).await?;
+    Ok(Made { ledger, books, report })
 }
 
 /// Runs a collector for as long as the month is sent.
@@ -135,33 +138,31 @@ fn collector_config(lake: &Path) -> Config {
     }
 }
 
-/// Writes the revenue file and reports on it; what the terminal shows, and the lines of the file.
-async fn report(lake: &Lake, args: &DemoArgs, ledger: &Ledger) -> anyhow::Result<(String, usize)> {
-    // The report replaces `--out` as a whole, so the file waits in the lake's folder until that is done.
-    let waiting = args.lake.join(REVENUE);
-    let lines = revenue::write(&waiting, ledger)?;
+/// Reports on the month; what the terminal shows.
+async fn report(lake: &Lake, args: &DemoArgs, books: &Books, config: &FileConfig) -> anyhow::Result<String> {
     let (first, last) = month::days();
     let options = ReportOptions {
         revenue: RevenueInputs {
-            files: vec![waiting.clone()],
+            files: vec![books.revenue.clone()],
             ..RevenueInputs::default()
         },
+        bills: config.bill.clone(),
+        bill_files: vec![BillFile {
+            id: None,
+            path: books.bill.clone(),
+        }],
+        outcomes: vec![books.outcomes.clone()],
         from: Some(first),
         to: Some(last),
         out: Some(args.out.clone()),
         as_of: DateTime::from_timestamp_nanos(month::END as i64).into(),
         ..ReportOptions::default()
     };
-    let shown = crate::report::report(lake, &options, Catalogue::embedded(), Arc::default())
-        .await?
-        .shown;
-    let target = args.out.join(REVENUE);
-    std::fs::copy(&waiting, &target).with_context(|| format!("cannot write {}", target.display()))?;
-    Ok((shown, lines))
+    let reported = crate::report::report(lake, &options, Catalogue::embedded(), config.rules()?).await?;
+    // The report replaces `--out` as a whole, so the files wait in the lake's folder until that is done.
+    books.copy(&args.out)?;
+    Ok(reported.shown)
 }
-
-/// The name of the revenue file, in `--out`.
-const REVENUE: &str = "revenue.csv";
 
 /// A span from the future is dated and priced by its receipt, so that the month would not be in its month.
 fn check_clock(now: DateTime<Utc>) -> anyhow::Result<()> {

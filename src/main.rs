@@ -16,7 +16,6 @@ mod logging;
 mod maintain;
 mod prices;
 mod report;
-mod report_lock;
 mod reprice;
 mod revenue;
 mod settle;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use clap::Args;
-use marginlake_lake::Lake;
+use marginlake_lake::{Lake, LakeError, Lease};
 use marginlake_pricing::Catalogue;
 use marginlake_reporter::allocate::RevenueKey;
 use marginlake_reporter::bills::BillFile;
@@ -19,7 +19,6 @@ use marginlake_reporter::settle::driver::SettleOptions;
 use serde::Deserialize;
 
 use crate::exit::{Crossed, Usage};
-use crate::report_lock::ReportLock;
 use crate::{config, settle};
 
 #[derive(Debug, Args)]
@@ -240,21 +239,39 @@ pub(crate) async fn report(
         false => error.into(),
     };
     let inputs = report::read_inputs(options).map_err(wrong)?;
-    let _lock = ReportLock::take(lake)?;
-    settle::settle(
-        lake,
-        SettleOptions {
+    // One run at a time, whatever machine it is on.
+    let lease = Lease::acquire(lake, "report").await.map_err(already)?;
+    let outcome = async {
+        let rules = SettleOptions {
             rules,
             ..Default::default()
-        },
-        catalogue,
-    )
-    .await?;
-    let outcome = report::report(lake, options, inputs).await.map_err(wrong)?;
+        };
+        settle::settle(lake, rules, catalogue).await?;
+        report::report(lake, Some(&lease), options, inputs).await.map_err(wrong)
+    }
+    .await;
+    if let Err(error) = lease.release().await {
+        // It runs out by itself.
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "cannot give the lease for reports back"
+        );
+    }
+    let outcome = outcome?;
     Ok(Reported {
         shown: terminal(&outcome.model, style()),
         gross_margin_pct: outcome.model.total.gross_margin_pct(),
     })
+}
+
+/// Why a run must wait, and for whom.
+fn already(error: LakeError) -> anyhow::Error {
+    match error {
+        LakeError::Leased { owner, until, .. } => anyhow::anyhow!(
+            "another report on this lake is running: {owner} has it until {until} and renews it while it works; wait until it is done"
+        ),
+        error => error.into(),
+    }
 }
 
 /// Colours only where somebody looks and did not ask for none; the shell's `COLUMNS` for the width.

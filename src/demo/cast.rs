@@ -31,6 +31,10 @@ pub(super) const WHALE: &str = "redwood-retail";
 pub(super) const IDLE: &str = "sycamore-studio";
 /// Bought the insights agent as an add-on.
 pub(super) const ADD_ON: [&str; 5] = [WHALE, "alder-bikes", "cedar-travel", "fir-logistics", "spruce-bank"];
+/// Were answered by the cheap model only, and left.
+pub(super) const LEFT: [&str; 2] = ["juniper-books", "larch-energy"];
+/// Their last day.
+pub(super) const LEFT_ON: u64 = 17;
 /// Day of the month on which the free plan got the insights agent.
 pub(super) const FREE_INSIGHTS_FROM: u64 = 12;
 
@@ -126,5 +130,6 @@ mod tests {
         assert_eq!(ids.len(), all.len());
         assert!(ADD_ON.iter().all(|id| ids.contains(id)));
         assert!(!ids.contains(IDLE));
+        assert!(LEFT.iter().all(|id| ids.contains(id)));
     }
 }

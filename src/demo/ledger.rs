@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::work::{Answer, Model, Service, Tokens, Trace, Work};
+use super::month::Nanos;
+use super::work::{Answer, Model, Outcome, Service, Tokens, Trace, Work};
 
 /// Counts of the month.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +22,14 @@ pub(super) struct Ledger {
     pub(super) by_model: BTreeMap<Model, (u64, Tokens)>,
     /// Calls for no known customer.
     pub(super) unattributed_calls: u64,
+    /// Searches in help articles: billed by a rule.
+    pub(super) searches: u64,
+    /// Conversations that a person took over: billed by a rule.
+    pub(super) takeovers: u64,
+    /// How long that took, each.
+    pub(super) takeover_nanos: Vec<u64>,
+    /// Conversation, what became of it, when.
+    pub(super) outcomes: Vec<(String, Outcome, Nanos)>,
     /// Documents by customer: what the usage plan bills.
     pub(super) documents: BTreeMap<String, u64>,
 }
@@ -36,6 +45,9 @@ impl Ledger {
     fn add(&mut self, trace: &Trace) {
         if let (Service::DocumentSummary, Some(customer)) = (trace.service, &trace.who.customer) {
             *self.documents.entry(customer.clone()).or_default() += 1;
+        }
+        if let Some((outcome, conversation)) = trace.outcome.zip(trace.who.conversation.clone()) {
+            self.outcomes.push((conversation, outcome, trace.root.end));
         }
         trace.root.visit(&mut |node| {
             self.spans += 1;
@@ -55,6 +67,11 @@ impl Ledger {
                     let (calls, sum) = self.by_model.entry(*model).or_default();
                     *calls += 1;
                     sum.add(*tokens);
+                }
+                Work::Search => self.searches += 1,
+                Work::Takeover => {
+                    self.takeovers += 1;
+                    self.takeover_nanos.push(node.end - node.start);
                 }
                 Work::Request { .. } | Work::Workflow | Work::Tool { .. } => {}
             }

@@ -12,7 +12,7 @@ pub(super) type Nanos = u64;
 
 pub(super) const SECOND: Nanos = 1_000_000_000;
 const DAY: Nanos = 86_400 * SECOND;
-const DAYS: u64 = 31;
+pub(super) const DAYS: u64 = 31;
 
 /// 2026-10-01T00:00:00Z, a Thursday.
 pub(super) const START: Nanos = 1_790_812_800 * SECOND;
@@ -32,7 +32,18 @@ pub(super) fn days() -> (NaiveDate, NaiveDate) {
 
 /// A moment on or after day `first` (1 is the first of the month).
 pub(super) fn moment(dice: &mut Dice, first: u64) -> Nanos {
-    let weights: Vec<u64> = (1..=DAYS).map(|day| if day < first { 0 } else { traffic_of(day) }).collect();
+    moment_between(dice, first, DAYS)
+}
+
+/// The first moment of a day of the month.
+pub(super) fn start_of(day: u64) -> Nanos {
+    START + (day - 1) * DAY
+}
+
+/// A moment on the days from `first` to `last`.
+pub(super) fn moment_between(dice: &mut Dice, first: u64, last: u64) -> Nanos {
+    let weight = |day| if (first..=last).contains(&day) { traffic_of(day) } else { 0 };
+    let weights: Vec<u64> = (1..=DAYS).map(weight).collect();
     let day = pick(dice, &weights) as u64;
     let hour = pick(dice, &HOURS) as u64;
     START + day * DAY + hour * 3600 * SECOND + dice.random_range(0..3600 * SECOND)

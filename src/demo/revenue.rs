@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::cast::{ADD_ON, Customer, IDLE, Plan, customers};
+use super::cast::{ADD_ON, Customer, IDLE, LEFT, LEFT_ON, Plan, customers};
 use super::ledger::Ledger;
 use super::work::Service;
 
@@ -115,6 +115,12 @@ fn lines(ledger: &Ledger) -> Vec<Line> {
 fn plan(customer: &Customer, ledger: &Ledger) -> Option<Line> {
     let id = &customer.id;
     match customer.plan {
+        // They paid until the day they left.
+        Plan::Team if LEFT.contains(&id.as_str()) => Some(Line {
+            feature: Service::SupportChat.name(),
+            period: ["2026-10-01", "2026-10-18"],
+            ..subscription(id, "team", TEAM_FEE * LEFT_ON / 31)
+        }),
         Plan::Team => Some(Line {
             feature: Service::SupportChat.name(),
             ..subscription(id, "team", TEAM_FEE)

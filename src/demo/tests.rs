@@ -117,7 +117,7 @@ async fn the_lake_has_what_was_sent_at_list_price_and_a_second_run_writes_the_sa
     assert!(error.to_string().contains("cache_read should be"), "{error}");
 
     let first = files(&args.out);
-    assert!(first.contains_key(&args.out.join("report.html")) && first.contains_key(&args.out.join(REVENUE)));
+    assert!(first.contains_key(&args.out.join("report.html")) && first.contains_key(&args.out.join(books::REVENUE)));
     let (_, again) = demo(folder.path()).await;
     assert_eq!(again.ledger, made.ledger);
     assert_eq!(again.report, made.report);

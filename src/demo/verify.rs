@@ -12,7 +12,7 @@ use super::ledger::Ledger;
 const SPANS: &str = "SELECT count(*) AS spans FROM spans";
 
 const CALLS: &str = "
-    SELECT count(*) AS calls,
+    SELECT count(*) FILTER (WHERE cost_class = 'model') AS calls,
            coalesce(sum(input_uncached), 0) AS input_uncached,
            coalesce(sum(cache_read), 0) AS cache_read,
            coalesce(sum(cache_write_5m), 0) AS cache_write_5m,
@@ -21,7 +21,8 @@ const CALLS: &str = "
            coalesce(sum(coalesce(cache_write_1h, 0) + coalesce(input_audio, 0) + coalesce(input_image, 0)
                       + coalesce(output_audio, 0) + coalesce(output_image, 0)), 0) AS other_tokens,
            count(*) FILTER (WHERE cost_usd IS NULL) AS unpriced_calls,
-           count(*) FILTER (WHERE customer_id IS NULL) AS unattributed_calls,
+           count(*) FILTER (WHERE cost_class = 'other_cogs') AS searches_and_takeovers,
+           count(*) FILTER (WHERE customer_id IS NULL AND cost_class = 'model') AS unattributed_calls,
            count(*) FILTER (WHERE feature IS NULL OR user_id IS NULL) AS calls_without_feature_or_user
     FROM calls";
 
@@ -73,6 +74,7 @@ fn expected(ledger: &Ledger) -> Vec<(&'static str, u64)> {
         ("output_reasoning", tokens.output_reasoning),
         ("other_tokens", 0),
         ("unpriced_calls", ledger.unpriced_calls()),
+        ("searches_and_takeovers", ledger.searches + ledger.takeovers),
         ("unattributed_calls", ledger.unattributed_calls),
         ("calls_without_feature_or_user", 0),
         ("agents", ledger.agents),

@@ -85,6 +85,10 @@ pub(super) enum Work {
     Tool { name: &'static str },
     /// A request to a model.
     Call { model: Model, answer: Answer },
+    /// A search in the help articles, reranked.
+    Search,
+    /// A person takes a conversation over.
+    Takeover,
 }
 
 /// One span with what happened in it.
@@ -151,6 +155,33 @@ impl Service {
     }
 }
 
+/// A prompt as the product's makers manage it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Prompt {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
+}
+
+/// What support noted about a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Resolved,
+    Unresolved,
+    /// Passed on to a person.
+    Escalated,
+}
+
+impl Outcome {
+    /// The word in the file of outcomes.
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Outcome::Resolved => "resolved",
+            Outcome::Unresolved => "unresolved",
+            Outcome::Escalated => "escalated",
+        }
+    }
+}
+
 /// For whom a trace worked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Who {
@@ -165,5 +196,9 @@ pub(super) struct Who {
 pub(super) struct Trace {
     pub(super) service: Service,
     pub(super) who: Who,
+    /// Of its calls, where it is managed.
+    pub(super) prompt: Option<Prompt>,
+    /// What became of its conversation, on the last trace of one that support looked at.
+    pub(super) outcome: Option<Outcome>,
     pub(super) root: Node,
 }

@@ -1,6 +1,7 @@
 //! What a report may not move: the mart rows of closed months.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use arrow::array::{AsArray, BooleanArray, RecordBatch, new_null_array};
 use arrow::compute::{concat_batches, filter_record_batch};
@@ -14,25 +15,53 @@ use crate::session::{SessionError, empty_session};
 
 /// The closed months of a lake, for the tables of a report.
 pub(crate) struct Held<'a> {
-    lake: &'a Lake,
+    lake: Option<&'a Lake>,
     closed: Closed,
+    /// Months that today's inputs would move.
+    moved: Mutex<BTreeSet<Month>>,
 }
 
 impl<'a> Held<'a> {
     pub(crate) async fn read(lake: &'a Lake) -> Result<Held<'a>, CloseError> {
         Ok(Held {
-            lake,
+            lake: Some(lake),
             closed: Closed::read(lake).await?,
+            moved: Mutex::default(),
         })
+    }
+
+    /// Where no month is closed.
+    #[cfg(test)]
+    pub(crate) fn nothing() -> Held<'a> {
+        Held {
+            lake: None,
+            closed: Closed::default(),
+            moved: Mutex::default(),
+        }
+    }
+
+    /// What a reader of figures must know about closed months, in a sentence each.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let moved = self.moved.lock().unwrap_or_else(PoisonError::into_inner);
+        let note = |month: &Month| {
+            format!(
+                "{month} is closed and keeps the figures that it was closed with; today's calls, files and rules would give \
+                 others. `marginlake close {month} --reopen` lets them in."
+            )
+        };
+        moved.iter().map(note).collect()
     }
 
     /// The rows of `table` with those of closed months as they were written. A mart that is younger than the closing
     /// has none and is left as it is.
     pub(crate) async fn keep(&self, table: &str, fresh: RecordBatch) -> Result<RecordBatch, CloseError> {
-        if self.closed.is_empty() || fresh.schema().index_of("date").is_err() {
+        let Some(lake) = self.lake.filter(|_| !self.closed.is_empty()) else {
+            return Ok(fresh);
+        };
+        if fresh.schema().index_of("date").is_err() {
             return Ok(fresh);
         }
-        let Some(stored) = self.lake.table(table).await? else {
+        let Some(stored) = lake.table(table).await? else {
             return Ok(fresh);
         };
         let files = stored.files()?.into_iter();
@@ -57,17 +86,15 @@ impl<'a> Held<'a> {
         }
         let mut others: BTreeMap<i32, Vec<RecordBatch>> = BTreeMap::new();
         split(&fresh, &mut others)?;
-        let mut moved = false;
         for (day, rows) in others.iter().filter(|(day, _)| is_held(**day)) {
-            moved |= !same(rows, days.get(day))?;
-        }
-        if moved {
-            let months: Vec<String> = months.iter().map(ToString::to_string).collect();
-            tracing::warn!(
-                table,
-                months = months.join(", "),
-                "closed months keep their figures; today's files and rules give others"
-            );
+            if !same(rows, days.get(day))?
+                && let Some(day) = NaiveDate::from_epoch_days(*day)
+            {
+                self.moved
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(Month::of(day));
+            }
         }
         days.extend(others.into_iter().filter(|(day, _)| !is_held(*day)));
         Ok(concat_batches(&schema, days.values().flatten())?)

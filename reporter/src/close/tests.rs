@@ -248,7 +248,7 @@ async fn a_report_keeps_the_marts_of_a_closed_month_and_moves_the_others() {
             ..Default::default()
         };
         let inputs = report::read_inputs(&options).unwrap();
-        report::report(&books.lake, &options, inputs).await.unwrap();
+        report::report(&books.lake, None, &options, inputs).await.unwrap();
         books
             .rows("select date_trunc('month', date) as month, sum(revenue) as revenue from margin_daily group by 1 order by 1")
             .await

@@ -13,7 +13,7 @@ use super::lever::{Known, Lever};
 use super::receipts::{Usage, usage_by};
 use crate::allocate::{Dimension, UNATTRIBUTED};
 use crate::output::display::{money, percent_text};
-use crate::output::{MarginFigures, MarginLine, percent};
+use crate::output::{MarginFigures, MarginLine, Sums, Top, percent};
 use crate::revenue::Amount;
 use crate::revenue::time::{Moment, TimeFormat};
 
@@ -22,7 +22,7 @@ const LOSSES: usize = 10;
 /// Features for which levers are looked for, the dearest first.
 const FEATURES: usize = 5;
 /// So many customers that pay nothing are one row: they have one cause and one lever.
-const FREE_TOGETHER: usize = 3;
+const FREE_TOGETHER: i64 = 3;
 /// Levers that are shown.
 const LEVERS: usize = 8;
 /// So many times the median paying customer's cost makes a whale.
@@ -56,74 +56,64 @@ pub struct Findings {
     pub levers: Vec<Lever>,
 }
 
-/// What the findings are made from.
+/// What is known beside a key's own figures.
 #[derive(Debug, Clone, Copy)]
-pub struct Margins<'a> {
-    /// `margin_by_customer`, summed.
-    pub customers: &'a [MarginLine],
-    /// `margin_by_feature`, summed.
-    pub features: &'a [MarginLine],
-    /// What changed.
-    pub change: Option<&'a Change>,
+struct Setting<'a> {
+    change: Option<&'a Change>,
     /// Days of the report.
-    pub days: i128,
-    /// The report's.
-    pub currency: &'a str,
+    days: i128,
+    currency: &'a str,
+    /// Cost of the median customer that pays and uses something.
+    median: Option<Amount>,
+    /// What everybody used.
+    all: &'a Usage,
 }
 
 impl Findings {
     /// Looks at the margins, and at the receipts behind those that lose.
-    pub async fn of(session: &SessionContext, margins: &Margins<'_>) -> Result<Findings, DataFusionError> {
+    pub(crate) async fn of(
+        session: &SessionContext,
+        customers: &Sums,
+        features: &Sums,
+        change: Option<&Change>,
+        (days, currency): (i128, &str),
+    ) -> Result<Findings, DataFusionError> {
         let all = usage_by(session, "'all'", "NOT no_rate")
             .await?
             .remove("all")
             .unwrap_or_default();
-        let together = free_together(margins);
-        let losing = losing(margins, together.is_some());
-        let mut dearest: Vec<&MarginLine> = margins
-            .features
-            .iter()
-            .filter(|line| line.currency == margins.currency && line.is_used())
-            .collect();
-        dearest.sort_by_key(|line| (std::cmp::Reverse(line.figures.cogs()), line.key.clone()));
-        dearest.truncate(FEATURES);
-        let of = |dimension: Dimension| losing.iter().filter(move |(of, _)| *of == dimension).map(|(_, line)| *line);
-        let customers = Receipts::of(session, Dimension::Customer, of(Dimension::Customer)).await?;
-        let features = Receipts::of(
-            session,
-            Dimension::Feature,
-            of(Dimension::Feature).chain(dearest.iter().copied()),
-        )
-        .await?;
+        let setting = Setting {
+            change,
+            days,
+            currency,
+            median: customers.median_cost(),
+            all: &all,
+        };
         let mut findings = Findings::default();
+        let together = free_together(customers, &setting);
+        let losing = losing(customers, features, together.is_some());
+        let dearest = &features.dearest.lines()[..features.dearest.lines().len().min(FEATURES)];
+        let of = |dimension: Dimension| losing.iter().filter(move |(of, _)| *of == dimension).map(|(_, line)| line);
+        let by_customer = Receipts::of(session, Dimension::Customer, of(Dimension::Customer)).await?;
+        let by_feature = Receipts::of(session, Dimension::Feature, of(Dimension::Feature).chain(dearest)).await?;
         if let Some((loss, lever)) = together {
             findings.losses.push(loss);
             findings.levers.push(lever);
         }
         for (dimension, line) in &losing {
             let receipts = if *dimension == Dimension::Customer {
-                &customers
+                &by_customer
             } else {
-                &features
+                &by_feature
             };
-            let known = receipts.known(*dimension, line, margins, &all);
-            let (loss, levers) = loss(*dimension, line, &known, margins);
+            let (loss, levers) = loss(*dimension, line, &receipts.known(*dimension, line, &setting), &setting);
             findings.losses.push(loss);
             findings.levers.extend(levers);
         }
-        for line in dearest {
-            if !losing
-                .iter()
-                .any(|(dimension, other)| *dimension == Dimension::Feature && other.key == line.key)
-            {
-                findings.levers.extend(
-                    features
-                        .known(Dimension::Feature, line, margins, &all)
-                        .levers()
-                        .into_iter()
-                        .take(2),
-                );
-            }
+        let loses = |key: &str| of(Dimension::Feature).any(|line| line.key == key);
+        for line in dearest.iter().filter(|line| !loses(&line.key)) {
+            let levers = by_feature.known(Dimension::Feature, line, &setting).levers();
+            findings.levers.extend(levers.into_iter().take(2));
         }
         findings
             .losses
@@ -139,46 +129,27 @@ impl Findings {
 
 /// The largest losses, customers first where they are equal. A model has no revenue of its own: its margin follows from
 /// who uses it, so it is not looked at.
-fn losing<'a>(margins: &Margins<'a>, without_free: bool) -> Vec<(Dimension, &'a MarginLine)> {
-    let of = [
-        (Dimension::Customer, margins.customers),
-        (Dimension::Feature, margins.features),
-    ];
-    let mut losing: Vec<(Dimension, &MarginLine)> = of
-        .into_iter()
-        .flat_map(|(dimension, lines)| lines.iter().map(move |line| (dimension, line)))
-        .filter(|(_, line)| line.currency == margins.currency && line.figures.gross_margin().is_negative())
-        .filter(|(dimension, line)| !(without_free && is_free(*dimension, line)))
-        .collect();
+fn losing(customers: &Sums, features: &Sums, without_free: bool) -> Vec<(Dimension, MarginLine)> {
+    let customers = match without_free {
+        true => &customers.losses_not_free,
+        false => &customers.losses,
+    };
+    let of = |dimension, top: &Top| top.lines().iter().map(|line| (dimension, line.clone())).collect::<Vec<_>>();
+    let mut losing = of(Dimension::Customer, customers);
+    losing.extend(of(Dimension::Feature, &features.losses));
     losing.sort_by_key(|(dimension, line)| (line.figures.gross_margin(), *dimension, line.key.clone()));
     losing.truncate(LOSSES);
     losing
 }
 
-fn is_free(dimension: Dimension, line: &MarginLine) -> bool {
-    dimension == Dimension::Customer && line.is_used() && line.figures.revenue <= Amount::ZERO
-}
-
 /// All customers that pay nothing as one loss, where there are several.
-fn free_together(margins: &Margins<'_>) -> Option<(Loss, Lever)> {
-    let free: Vec<&MarginLine> = margins
-        .customers
-        .iter()
-        .filter(|line| line.currency == margins.currency && is_free(Dimension::Customer, line))
-        .filter(|line| line.figures.gross_margin().is_negative())
-        .collect();
-    if free.len() < FREE_TOGETHER {
-        return None;
-    }
-    let mut figures = MarginFigures::default();
-    free.iter().for_each(|line| figures.add(&line.figures));
+fn free_together(customers: &Sums, setting: &Setting<'_>) -> Option<(Loss, Lever)> {
+    let (count, figures) = (customers.free, &customers.of_free);
+    let dearest = customers.dearest_free.lines().first().filter(|_| count >= FREE_TOGETHER)?;
     let lost = -figures.gross_margin();
-    let lost_per_month = lost.ratio(30, margins.days).unwrap_or(lost);
-    let shown = |amount| money(amount, margins.currency);
-    let dearest = free
-        .iter()
-        .max_by_key(|line| (line.figures.cogs(), std::cmp::Reverse(&line.key)))?;
-    let key = format!("{} customers that pay nothing", free.len());
+    let lost_per_month = lost.ratio(30, setting.days).unwrap_or(lost);
+    let shown = |amount| money(amount, setting.currency);
+    let key = format!("{} customers that pay nothing", grouped(count.into()));
     let action = "limit free use, or let it lead to a paid plan: this is what they cost".to_owned();
     let loss = Loss {
         dimension: "customers",
@@ -230,8 +201,8 @@ impl Receipts {
         })
     }
 
-    fn known<'a>(&'a self, dimension: Dimension, line: &'a MarginLine, margins: &Margins<'a>, all: &'a Usage) -> Known<'a> {
-        let growth = margins.change.filter(|_| dimension == Dimension::Feature).and_then(|change| {
+    fn known<'a>(&'a self, dimension: Dimension, line: &'a MarginLine, setting: &Setting<'a>) -> Known<'a> {
+        let growth = setting.change.filter(|_| dimension == Dimension::Feature).and_then(|change| {
             let growth = change.grown.iter().find(|growth| growth.feature == line.key)?;
             Some((growth, days_of(change)?))
         });
@@ -240,10 +211,10 @@ impl Receipts {
             key: &line.key,
             figures: &line.figures,
             usage: self.usage.get(&line.key).unwrap_or(&self.nothing),
-            all,
+            all: setting.all,
             other: self.other.get(&line.key).map_or(&[], Vec::as_slice),
             growth,
-            days: margins.days,
+            days: setting.days,
         }
     }
 }
@@ -281,11 +252,11 @@ async fn other_costs(
     Ok(costs)
 }
 
-fn loss(dimension: Dimension, line: &MarginLine, known: &Known<'_>, margins: &Margins<'_>) -> (Loss, Vec<Lever>) {
+fn loss(dimension: Dimension, line: &MarginLine, known: &Known<'_>, setting: &Setting<'_>) -> (Loss, Vec<Lever>) {
     let figures = &line.figures;
     let lost = -figures.gross_margin();
     let lost_per_month = known.a_month(lost);
-    let shown = |amount| money(amount, margins.currency);
+    let shown = |amount| money(amount, setting.currency);
     let mut levers = match (dimension, line.key.as_str()) {
         (Dimension::Customer, UNATTRIBUTED) => vec![known.lever(
             "attribution",
@@ -326,15 +297,15 @@ fn loss(dimension: Dimension, line: &MarginLine, known: &Known<'_>, margins: &Ma
         key: line.key.clone(),
         lost,
         lost_per_month,
-        cause: cause(dimension, line, known, margins),
+        cause: cause(dimension, line, known, setting),
         lever,
     };
     (loss, levers)
 }
 
-fn cause(dimension: Dimension, line: &MarginLine, known: &Known<'_>, margins: &Margins<'_>) -> String {
+fn cause(dimension: Dimension, line: &MarginLine, known: &Known<'_>, setting: &Setting<'_>) -> String {
     let figures = &line.figures;
-    let shown = |amount| money(amount, margins.currency);
+    let shown = |amount| money(amount, setting.currency);
     let mut causes = vec![match line.key.as_str() {
         UNATTRIBUTED => format!("{} calls name no {}", grouped(figures.calls.into()), dimension.name()),
         _ if figures.revenue <= Amount::ZERO => format!("uses {} and pays nothing", shown(figures.cogs())),
@@ -345,7 +316,7 @@ fn cause(dimension: Dimension, line: &MarginLine, known: &Known<'_>, margins: &M
     }];
     if dimension == Dimension::Customer
         && figures.revenue > Amount::ZERO
-        && let Some(times) = times_of_median(figures, margins)
+        && let Some(times) = times_of_median(figures, setting)
     {
         causes.push(format!("uses {times} times what the median paying customer uses"));
     }
@@ -372,15 +343,7 @@ fn cause(dimension: Dimension, line: &MarginLine, known: &Known<'_>, margins: &M
 }
 
 /// How many times the median paying customer's cost this is, for a whale.
-fn times_of_median(figures: &MarginFigures, margins: &Margins<'_>) -> Option<i128> {
-    let mut costs: Vec<Amount> = margins
-        .customers
-        .iter()
-        .filter(|line| line.is_used() && line.currency == margins.currency && line.figures.revenue > Amount::ZERO)
-        .map(|line| line.figures.cogs())
-        .collect();
-    costs.sort();
-    let median = costs.get(costs.len() / 2)?.scaled();
-    let times = figures.cogs().scaled().checked_div(median)?;
+fn times_of_median(figures: &MarginFigures, setting: &Setting<'_>) -> Option<i128> {
+    let times = figures.cogs().scaled().checked_div(setting.median?.scaled())?;
     (times >= WHALE).then_some(times)
 }

@@ -12,6 +12,6 @@ mod receipts;
 pub(crate) use bridge::came_and_went;
 pub use bridge::{Change, Compared, Growth, Step, compare};
 pub use lever::Lever;
-pub use loss::{Findings, Loss, Margins};
+pub use loss::{Findings, Loss};
 pub use periods::Periods;
 pub use receipts::{ModelUsage, Usage, usage_by};

@@ -10,9 +10,10 @@ use serde::Serialize;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE, data_quality};
 
 use super::columns::{days, money, percents, texts};
-use super::display::{self, count};
-use super::margin::{MarginLine, exact};
-use crate::allocate::{NO_RATE, UNALLOCATED, UNMATCHED};
+use super::display::{self, count, short_count};
+use super::margin::{MarginFigures, exact};
+use super::sums::Sums;
+use crate::allocate::{NO_RATE, UNALLOCATED, UNATTRIBUTED, UNMATCHED};
 use crate::marts::{Window, counts};
 use crate::revenue::Amount;
 
@@ -29,7 +30,7 @@ pub struct Share {
     /// The whole, in `unit`.
     #[serde(serialize_with = "exact")]
     pub whole: Amount,
-    /// `calls`, `conversations`, `tasks`, or a currency.
+    /// `calls`, `tokens`, `conversations`, `tasks`, or a currency.
     pub unit: String,
     /// What to do where it is not complete.
     pub advice: &'static str,
@@ -55,6 +56,7 @@ impl Share {
             unit @ ("calls" | "conversations" | "tasks") => {
                 format!("{} {unit}", count((missing.scaled() / 10_i128.pow(12)) as i64))
             }
+            "tokens" => format!("{} tokens", short_count((missing.scaled() / 10_i128.pow(12)) as i64)),
             currency => display::money(missing, currency),
         }
     }
@@ -84,8 +86,8 @@ impl Coverage {
 
     pub(super) async fn measure(
         session: &SessionContext,
-        by_customer: &[MarginLine],
-        by_feature: &[MarginLine],
+        customers: &Sums,
+        features: &Sums,
         currency: &str,
     ) -> Result<Coverage, DataFusionError> {
         let counts = counts(
@@ -93,111 +95,115 @@ impl Coverage {
             "SELECT sum(calls), sum(calls - unpriced_calls), \
              sum(CASE WHEN customer_id NOT IN ('(unattributed)') THEN calls ELSE 0 END), \
              sum(CASE WHEN feature NOT IN ('(unattributed)') THEN calls ELSE 0 END), \
-             sum(calls_with_usage) FROM call_cells",
+             sum(calls_with_usage), \
+             sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0)), \
+             sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0) - unpriced_tokens) FROM call_cells",
         )
         .await?;
         let count = |at: usize| Amount::from_scaled(i128::from(counts.get(at).copied().unwrap_or(0)) * 10_i128.pow(12));
-        let calls = |name, title, at, advice| Share {
+        let counted = |name, title, unit: &str, (part, whole), advice| Share {
             name,
             title,
-            part: count(at),
-            whole: count(0),
-            unit: "calls".to_owned(),
+            part: count(part),
+            whole: count(whole),
+            unit: unit.to_owned(),
             advice,
         };
-        let ours = |line: &&MarginLine| line.currency == currency;
-        let revenue: Amount = by_customer.iter().filter(ours).map(|line| line.figures.revenue).sum();
-        let of = |lines: &[MarginLine], key: &str| -> Amount {
-            lines
-                .iter()
-                .filter(ours)
-                .filter(|line| line.key == key)
-                .map(|line| line.figures.revenue)
-                .sum()
-        };
-        let money = |name, title, part, advice| Share {
+        let money = |name, title, part, whole, advice| Share {
             name,
             title,
             part,
-            whole: revenue,
+            whole,
             unit: currency.to_owned(),
             advice,
         };
-        let idle: Amount = by_customer
-            .iter()
-            .filter(ours)
-            .filter(|line| line.figures.calls == 0 && !line.key.starts_with('('))
-            .map(|line| line.figures.revenue)
-            .sum();
-        let cost: Amount = by_customer.iter().filter(ours).map(|line| line.figures.cogs()).sum();
-        let paid_for = by_customer
-            .iter()
-            .filter(ours)
-            .filter(|line| !line.key.starts_with('(') && !line.figures.revenue.is_zero());
+        let revenue_of = |sums: &Sums, key| sums.own.get(key).map_or(Amount::ZERO, |row| row.revenue);
+        let cost_of = |key| customers.own.get(key).map_or(Amount::ZERO, MarginFigures::cogs);
+        let (all, idle) = (&customers.all, &customers.idle);
+        let unmatched = revenue_of(customers, UNMATCHED);
         let mut shares = vec![
-            calls(
+            counted(
                 "calls_priced",
                 "Calls with a known cost",
-                1,
-                "add the missing prices: `marginlake prices list`, `marginlake reprice`",
+                "calls",
+                (1, 0),
+                "add the missing prices: `[[price]]` in the configuration, then `marginlake reprice`",
             ),
-            calls(
+            counted(
+                "tokens_priced",
+                "Tokens with a known cost",
+                "tokens",
+                (6, 5),
+                "the same missing prices, weighed by tokens",
+            ),
+            counted(
                 "calls_with_usage",
                 "Calls that report tokens",
-                4,
+                "calls",
+                (4, 0),
                 "turn on usage in streaming responses of the apps concerned",
             ),
-            calls(
+            counted(
                 "calls_with_customer",
                 "Calls with a customer",
-                2,
+                "calls",
+                (2, 0),
                 "set the customer id on the root span, as baggage or as a resource attribute",
             ),
-            calls(
+            money(
+                "cost_attributed",
+                "Cost with a customer",
+                all.cogs() - cost_of(UNATTRIBUTED) - cost_of(UNALLOCATED),
+                all.cogs(),
+                "the same missing customer ids, weighed by cost",
+            ),
+            counted(
                 "calls_with_feature",
                 "Calls with a feature",
-                3,
+                "calls",
+                (3, 0),
                 "set the feature on the root span or the service",
             ),
             money(
                 "revenue_matched",
                 "Revenue matched to a customer",
-                revenue - of(by_customer, UNMATCHED),
+                all.revenue - unmatched,
+                all.revenue,
                 "name the customers in --customer-map",
             ),
             money(
                 "revenue_with_usage",
                 "Revenue of customers that used it",
-                revenue - idle - of(by_customer, UNMATCHED),
-                "check that both sides name customers alike",
+                all.revenue - idle.revenue - unmatched,
+                all.revenue,
+                "check that billing and telemetry name customers alike",
             ),
-            Share {
-                name: "cost_with_revenue",
-                title: "Cost of customers that pay",
-                part: paid_for.map(|line| line.figures.cogs()).sum(),
-                whole: cost,
-                unit: currency.to_owned(),
-                advice: "free users belong here; who pays under another name belongs in --customer-map",
-            },
+            money(
+                "cost_with_revenue",
+                "Cost of customers that pay",
+                customers.paying.cogs(),
+                all.cogs(),
+                "free users belong here; who pays under another name belongs in --customer-map",
+            ),
             money(
                 "revenue_allocated",
                 "Revenue that a feature earned",
-                revenue - of(by_feature, UNALLOCATED) - of(by_feature, UNMATCHED),
+                all.revenue - revenue_of(features, UNALLOCATED) - revenue_of(features, UNMATCHED),
+                all.revenue,
                 "revenue of months without usage stays (unallocated)",
             ),
         ];
-        for line in by_customer
-            .iter()
-            .filter(|line| line.key == NO_RATE && line.currency != currency)
-        {
-            shares.push(Share {
-                name: "revenue_with_rate",
-                title: "Amounts with an exchange rate",
-                part: Amount::ZERO,
-                whole: line.figures.revenue.max(line.figures.cogs()),
-                unit: line.currency.clone(),
-                advice: "give rates for this currency by --fx",
-            });
+        for line in &customers.foreign {
+            if line.key == NO_RATE {
+                shares.push(Share {
+                    name: "revenue_with_rate",
+                    title: "Amounts with an exchange rate",
+                    part: Amount::ZERO,
+                    whole: line.figures.revenue.max(line.figures.cogs()),
+                    unit: line.currency.clone(),
+                    advice: "give rates for this currency by --fx",
+                });
+            }
         }
         shares.push(bills_allocated(session, currency).await?);
         shares.extend(outcomes_known(session, currency).await?);

@@ -1,11 +1,10 @@
 //! Margin figures read from a mart's rows and added up over its days.
 
-use std::collections::BTreeMap;
-
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{Date32Type, Decimal128Type, Int64Type};
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Date32Type;
 use serde::{Serialize, Serializer};
 
+use super::sums::Measures;
 use crate::revenue::Amount;
 use crate::revenue::time::Day;
 
@@ -82,7 +81,7 @@ pub(crate) fn exact<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::
 }
 
 impl CostStatus {
-    fn parse(text: &str) -> CostStatus {
+    pub(super) fn parse(text: &str) -> CostStatus {
         match text {
             "known" => CostStatus::Known,
             "lower_bound" => CostStatus::LowerBound,
@@ -92,7 +91,7 @@ impl CostStatus {
     }
 
     /// What is known of two costs together.
-    fn and(self, other: CostStatus) -> CostStatus {
+    pub(super) fn and(self, other: CostStatus) -> CostStatus {
         match (self, other) {
             (CostStatus::NoUsage, status) | (status, CostStatus::NoUsage) => status,
             (left, right) if left == right => left,
@@ -148,63 +147,15 @@ pub(crate) fn percent(part: Amount, whole: Amount) -> Option<Amount> {
 /// Visits the rows of a mart: day, key (empty without a key column), currency, figures.
 pub(crate) fn visit(rows: &RecordBatch, key_column: Option<&str>, mut each: impl FnMut(Day, &str, &str, MarginFigures)) {
     let text = |name: &str| rows.column_by_name(name).map(|column| column.as_string::<i32>());
-    let money = |name: &str, row: usize| {
-        let column = rows
-            .column_by_name(name)
-            .map(|column| column.as_primitive::<Decimal128Type>());
-        column.map_or(Amount::ZERO, |column| Amount::from_scaled(column.value(row)))
-    };
-    let count = |name: &str, row: usize| {
-        let column = rows.column_by_name(name).map(|column| column.as_primitive::<Int64Type>());
-        column
-            .filter(|column| column.is_valid(row))
-            .map_or(0, |column| column.value(row))
-    };
     let days = rows.column(0).as_primitive::<Date32Type>();
-    let (keys, currencies, statuses) = (key_column.and_then(text), text("currency"), text("cost_status"));
+    let (keys, currencies) = (key_column.and_then(text), text("currency"));
+    let measures = Measures::of(rows).expect("a mart has the types of its schema");
     for row in 0..rows.num_rows() {
-        let figures = MarginFigures {
-            revenue: money("revenue", row),
-            revenue_allocated: money("revenue_allocated", row),
-            model_cost: money("model_cost", row),
-            other_cogs: money("other_cogs", row),
-            variable_cost: money("variable_cost", row),
-            not_cogs_cost: money("not_cogs_cost", row),
-            calls: count("calls", row),
-            input_tokens: count("input_tokens", row),
-            output_tokens: count("output_tokens", row),
-            unpriced_calls: count("unpriced_calls", row),
-            cost_status: statuses.map_or(CostStatus::NoUsage, |statuses| CostStatus::parse(statuses.value(row))),
-        };
-        let key = keys.map_or("", |keys| keys.value(row));
         each(
             days.value(row),
-            key,
+            keys.map_or("", |keys| keys.value(row)),
             currencies.map_or("", |currencies| currencies.value(row)),
-            figures,
+            measures.figures(row),
         );
     }
-}
-
-/// Sums by key and currency over all days: the largest revenue or cost first, rows in brackets last.
-pub(super) fn lines(rows: &RecordBatch, key_column: &str) -> Vec<MarginLine> {
-    let mut sums: BTreeMap<(String, String), MarginFigures> = BTreeMap::new();
-    visit(rows, Some(key_column), |_, key, currency, figures| {
-        sums.entry((key.to_owned(), currency.to_owned())).or_default().add(&figures);
-    });
-    let mut lines: Vec<MarginLine> = sums
-        .into_iter()
-        .map(|((key, currency), figures)| MarginLine { key, currency, figures })
-        .collect();
-    let weight = |line: &MarginLine| line.figures.revenue.max(line.figures.cogs());
-    let own_row = |line: &MarginLine| line.key.starts_with('(');
-    lines.sort_by(|left, right| {
-        (own_row(left), weight(right), &left.key, &left.currency).cmp(&(
-            own_row(right),
-            weight(left),
-            &right.key,
-            &right.currency,
-        ))
-    });
-    lines
 }

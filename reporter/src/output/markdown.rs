@@ -48,12 +48,12 @@ pub(super) fn markdown(model: &ReportModel) -> String {
         }
     }
     for (title, lines) in model.dimensions() {
-        table(&mut text, title, lines);
+        table(&mut text, title, lines, model.more_than(title, SHOWN));
     }
     text
 }
 
-fn table(text: &mut String, title: &str, lines: &[MarginLine]) {
+fn table(text: &mut String, title: &str, lines: &[MarginLine], more: i64) {
     let _ = writeln!(
         text,
         "\n## By {title}\n\n| {title} | revenue | cost | margin | margin % | calls | unpriced |"
@@ -74,8 +74,8 @@ fn table(text: &mut String, title: &str, lines: &[MarginLine]) {
             count(figures.unpriced_calls)
         );
     }
-    if named.len() > SHOWN {
-        let _ = writeln!(text, "\nand {} more", named.len() - SHOWN);
+    if more > 0 {
+        let _ = writeln!(text, "\nand {} more", count(more));
     }
 }
 

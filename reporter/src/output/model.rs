@@ -7,16 +7,24 @@ use datafusion::prelude::SessionContext;
 use serde::Serialize;
 
 use super::coverage::Coverage;
-use super::margin::{MarginFigures, MarginLine, lines, visit};
+use super::display;
+use super::findings::Rows;
+use super::margin::{MarginFigures, MarginLine, visit};
+use super::sums::{Sums, Top};
 use super::unit_cost::UnitCost;
 use super::unmatched::UnmatchedCustomer;
-use super::{Sheet, display};
 use crate::allocate::Dimension;
-use crate::insight::{Change, Findings, Lever, Loss, Margins};
+use crate::insight::{Change, Findings, Lever, Loss};
 use crate::marts::{Window, usage_days};
 use crate::report::ReportOptions;
-use crate::revenue::LoadReport;
 use crate::revenue::time::{Day, day_text};
+use crate::revenue::{Amount, LoadReport};
+use crate::settle::unrecognised::Unrecognised;
+
+/// Dimensions that are shown even where nothing names their keys.
+const SPOKEN: [Dimension; 3] = [Dimension::Customer, Dimension::Feature, Dimension::Model];
+/// Features that the first screen names on each side.
+const NAMED_FEATURES: usize = 2;
 
 /// A report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -43,13 +51,21 @@ pub struct ReportModel {
     pub losses: Vec<Loss>,
     /// What would help most.
     pub levers: Vec<Lever>,
-    /// By customer.
+    /// Customers that cost more than they pay.
+    pub losers: Losers,
+    /// The features that make most, and those that lose most.
+    pub best_features: Vec<MarginLine>,
+    /// See `best_features`.
+    pub worst_features: Vec<MarginLine>,
+    /// By customer: the largest, and the rows in brackets.
     pub by_customer: Vec<MarginLine>,
     /// By feature.
     pub by_feature: Vec<MarginLine>,
     /// By model.
     pub by_model: Vec<MarginLine>,
-    /// By user; like the next three empty where no call names one.
+    /// By plan; like the next ones empty where nothing names one.
+    pub by_plan: Vec<MarginLine>,
+    /// By user.
     pub by_user: Vec<MarginLine>,
     /// By conversation.
     pub by_conversation: Vec<MarginLine>,
@@ -57,6 +73,20 @@ pub struct ReportModel {
     pub by_task: Vec<MarginLine>,
     /// By agent.
     pub by_agent: Vec<MarginLine>,
+    /// By prompt and its version.
+    pub by_prompt: Vec<MarginLine>,
+    /// How many keys of each dimension are not among them.
+    pub more: BTreeMap<&'static str, i64>,
+    /// Emitters whose usage no rule takes: their calls are in no figure.
+    pub unrecognised: Vec<Unrecognised>,
+    /// Days that an earlier report showed otherwise, those that moved most.
+    pub moved: Vec<MovedDay>,
+    /// How many days moved.
+    pub moved_days: usize,
+    /// What the report was made from.
+    pub made: Made,
+    /// A few rows of what the finding marts say.
+    pub found: Rows,
     /// What a unit costs.
     pub units: Vec<UnitCost>,
     /// By day, in the report's currency.
@@ -68,77 +98,90 @@ pub struct ReportModel {
 }
 
 impl ReportModel {
-    /// Gathers the report from the marts and the session that made them.
+    /// Gathers the report from the marts of the session that made them.
     pub async fn build(
         session: &SessionContext,
-        sheets: &[Sheet],
         load: &LoadReport,
         options: &ReportOptions,
         window: Window,
         change: Option<Change>,
     ) -> Result<ReportModel, DataFusionError> {
-        let sheet = |name: &str| sheets.iter().find(|sheet| sheet.name == name).map(|sheet| &sheet.rows);
-        let by = |dimension: Dimension| {
-            sheet(&format!("margin_by_{}", dimension.name())).map_or(Vec::new(), |rows| lines(rows, dimension.key_column()))
-        };
-        // A dimension that no call names says nothing.
-        let named = |dimension: Dimension| {
-            Some(by(dimension))
-                .filter(|lines| lines.iter().any(MarginLine::is_used))
-                .unwrap_or_default()
-        };
-        let (by_user, by_conversation) = (named(Dimension::User), named(Dimension::Conversation));
-        let (by_task, by_agent) = (named(Dimension::Task), named(Dimension::Agent));
-        let (by_customer, by_feature, by_model) = (by(Dimension::Customer), by(Dimension::Feature), by(Dimension::Model));
         let currency = options.currency.to_string();
-
-        let mut days: BTreeMap<Day, MarginFigures> = BTreeMap::new();
-        let mut total = MarginFigures::default();
-        if let Some(rows) = sheet("margin_daily") {
-            visit(rows, None, |day, _, row_currency, figures| {
+        let mut more = BTreeMap::new();
+        let mut by = BTreeMap::new();
+        let customers = Sums::of(session, Dimension::Customer, &currency).await?;
+        let features = Sums::of(session, Dimension::Feature, &currency).await?;
+        for dimension in Dimension::ALL {
+            let (lines, others) = match dimension {
+                Dimension::Customer => customers.shown(&currency),
+                Dimension::Feature => features.shown(&currency),
+                other => Sums::of(session, other, &currency).await?.shown(&currency),
+            };
+            // A dimension that nothing names says nothing.
+            if SPOKEN.contains(&dimension) || lines.iter().any(MarginLine::is_used) {
+                more.insert(dimension.name(), others);
+                by.insert(dimension, lines);
+            }
+        }
+        let mut by = |dimension| by.remove(&dimension).unwrap_or_default();
+        let (mut days, mut total) = (Vec::new(), MarginFigures::default());
+        for batch in session.table("margin_daily").await?.collect().await? {
+            visit(&batch, None, |day, _, row_currency, figures| {
                 if row_currency == currency {
                     total.add(&figures);
-                    days.entry(day).or_default().add(&figures);
+                    days.push((day_text(day), figures));
                 }
             });
         }
-        let days: Vec<(Day, MarginFigures)> = days.into_iter().collect();
+        days.sort_by(|left, right| left.0.cmp(&right.0));
         let usage = usage_days(session).await?;
         let span = i128::from(window.to - window.from + 1);
-        let margins = Margins {
-            customers: &by_customer,
-            features: &by_feature,
-            change: change.as_ref(),
-            days: span,
-            currency: &currency,
-        };
-        let found = Findings::of(session, &margins).await?;
-        let units = sheet("unit_costs").map_or(Vec::new(), |rows| UnitCost::read(rows, &currency));
+        let found = Findings::of(session, &customers, &features, change.as_ref(), (span, &currency)).await?;
+        let units = session.table("unit_costs").await?.collect().await?;
+        let mut units: Vec<UnitCost> = units.iter().flat_map(|rows| UnitCost::read(rows, &currency)).collect();
+        units.sort_by(|left, right| left.unit.cmp(&right.unit));
+        let unmatched = session.table("unmatched_customers").await?.collect().await?;
+        let unmatched = unmatched
+            .iter()
+            .flat_map(|rows| UnmatchedCustomer::read(rows, &currency))
+            .collect();
+        let models = by(Dimension::Model);
         Ok(ReportModel {
             from: day_text(window.from),
             to: day_text(window.to),
             as_of: options
                 .as_of
                 .map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true)),
-            coverage: Coverage::measure(session, &by_customer, &by_feature, &currency).await?,
-            warnings: warnings(usage, window, load, &by_customer, &currency),
-            unmatched: sheet("unmatched_customers").map_or(Vec::new(), |rows| UnmatchedCustomer::read(rows, &currency)),
+            coverage: Coverage::measure(session, &customers, &features, &currency).await?,
+            warnings: warnings(usage, window, load, &customers.foreign),
+            unmatched,
             change,
             losses: found.losses,
             levers: found.levers,
-            by_day: days.into_iter().map(|(day, figures)| (day_text(day), figures)).collect(),
+            losers: Losers::of(&customers),
+            best_features: some(&features.best),
+            worst_features: some(&features.worst),
+            unrecognised: Vec::new(),
+            moved: Vec::new(),
+            moved_days: 0,
+            made: Made::default(),
+            found: Rows::read(session, &currency, &models).await?,
+            by_day: days,
             bill_files: Vec::new(),
             revenue_files: load.to_string().lines().map(str::to_owned).collect(),
             total,
-            currency,
             units,
-            by_customer,
-            by_feature,
-            by_model,
-            by_user,
-            by_conversation,
-            by_task,
-            by_agent,
+            by_customer: by(Dimension::Customer),
+            by_feature: by(Dimension::Feature),
+            by_model: models,
+            by_plan: by(Dimension::Plan),
+            by_user: by(Dimension::User),
+            by_conversation: by(Dimension::Conversation),
+            by_task: by(Dimension::Task),
+            by_agent: by(Dimension::Agent),
+            by_prompt: by(Dimension::Prompt),
+            more,
+            currency: options.currency.to_string(),
         })
     }
 
@@ -148,15 +191,24 @@ impl ReportModel {
             ("customer", &self.by_customer),
             ("feature", &self.by_feature),
             ("model", &self.by_model),
+            ("plan", &self.by_plan),
             ("user", &self.by_user),
             ("conversation", &self.by_conversation),
             ("task", &self.by_task),
             ("agent", &self.by_agent),
+            ("prompt", &self.by_prompt),
         ];
         all.into_iter()
             .filter(|(_, lines)| !lines.is_empty())
             .map(|(name, lines)| (name, lines.as_slice()))
             .collect()
+    }
+
+    /// How many keys of a dimension stay unnamed where so many are shown.
+    pub fn more_than(&self, dimension: &str, shown: usize) -> i64 {
+        let lines = self.dimensions().into_iter().find(|(name, _)| *name == dimension);
+        let named = lines.map_or(0, |(_, lines)| lines.iter().filter(|line| !line.key.starts_with('(')).count());
+        named.saturating_sub(shown) as i64 + self.more.get(dimension).copied().unwrap_or(0)
     }
 
     /// Exact totals, as `run_manifest` keeps them.
@@ -204,13 +256,62 @@ impl ReportModel {
     }
 }
 
-fn warnings(
-    usage: Option<(Day, Day)>,
-    window: Window,
-    load: &LoadReport,
-    by_customer: &[MarginLine],
-    currency: &str,
-) -> Vec<String> {
+/// Customers that cost more than they pay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Losers {
+    /// How many.
+    pub count: i64,
+    /// Of how many with a known cost.
+    pub of: i64,
+    /// What they lose together, positive.
+    #[serde(serialize_with = "super::margin::exact")]
+    pub lost: Amount,
+    /// The one that loses most.
+    pub worst: Option<String>,
+}
+
+impl Losers {
+    fn of(customers: &Sums) -> Losers {
+        Losers {
+            count: customers.losing,
+            of: customers.known,
+            lost: -customers.of_losing.gross_margin(),
+            worst: customers.worst.lines().first().map(|line| line.key.clone()),
+        }
+    }
+}
+
+/// A day that an earlier report showed otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedDay {
+    /// The day.
+    pub day: String,
+    /// By how much revenue moved.
+    #[serde(serialize_with = "super::margin::exact")]
+    pub revenue: Amount,
+    /// By how much cost of goods moved.
+    #[serde(serialize_with = "super::margin::exact")]
+    pub cogs: Amount,
+    /// By how many calls.
+    #[serde(serialize_with = "super::margin::exact")]
+    pub calls: Amount,
+}
+
+/// What a report was made from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// Files and their SHA-256.
+    pub inputs: BTreeMap<String, String>,
+    /// What was decided, by name.
+    pub policies: BTreeMap<String, String>,
+}
+
+/// As many as the first screen names.
+fn some(top: &Top) -> Vec<MarginLine> {
+    top.lines().iter().take(NAMED_FEATURES).cloned().collect()
+}
+
+fn warnings(usage: Option<(Day, Day)>, window: Window, load: &LoadReport, foreign: &[MarginLine]) -> Vec<String> {
     let mut warnings = Vec::new();
     match usage {
         None => warnings.push("The lake has no calls: the costs of these days are missing.".to_owned()),
@@ -224,7 +325,7 @@ fn warnings(
     for (reason, count) in load.excluded() {
         warnings.push(format!("{count} revenue rows are left out: {}.", reason.name()));
     }
-    for line in by_customer.iter().filter(|line| line.currency != currency) {
+    for line in foreign {
         let amount = display::money(line.figures.revenue - line.figures.cogs(), &line.currency);
         warnings.push(format!(
             "{amount} (revenue less cost) stays in {} for want of an exchange rate and is in no total.",

@@ -95,12 +95,12 @@ pub fn terminal(model: &ReportModel, style: TerminalStyle) -> String {
     for (title, lines) in model.dimensions().into_iter().take(3) {
         line("");
         line(&bold(&format!("By {title}")));
-        line(&margin_table(title, lines, style).to_string());
+        line(&margin_table(title, lines, model.more_than(title, SHOWN), style).to_string());
     }
     text
 }
 
-fn margin_table(title: &str, lines: &[MarginLine], style: TerminalStyle) -> Table {
+fn margin_table(title: &str, lines: &[MarginLine], more: i64, style: TerminalStyle) -> Table {
     let mut table = new_table(style);
     table.set_header(
         [
@@ -139,8 +139,8 @@ fn margin_table(title: &str, lines: &[MarginLine], style: TerminalStyle) -> Tabl
             }),
         ]);
     }
-    if named.len() > SHOWN {
-        table.add_row([Cell::new(format!("and {} more", named.len() - SHOWN))]);
+    if more > 0 {
+        table.add_row([Cell::new(format!("and {} more", count(more)))]);
     }
     table
 }

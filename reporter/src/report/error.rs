@@ -21,6 +21,12 @@ pub enum ReportError {
     /// Which months are closed, or what they hold, could not be read.
     #[error(transparent)]
     Closed(#[from] crate::close::CloseError),
+    /// What the run before published could not be read.
+    #[error(transparent)]
+    Session(#[from] crate::session::SessionError),
+    /// What no rule takes could not be read.
+    #[error(transparent)]
+    Settle(#[from] crate::settle::driver::SettleError),
     /// A mart's query failed.
     #[error("a query of the report failed: {0}")]
     Query(#[from] DataFusionError),

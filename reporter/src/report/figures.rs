@@ -12,6 +12,7 @@ use crate::allocate::cost::BillWeights;
 use crate::allocate::{
     self, CostPools, Dimension, KeyAmount, MonthWeights, RevenueKey, RevenuePools, SpreadKey, Weight, WeightTable,
 };
+use crate::close::Held;
 use crate::marts::{self, FINDING_MARTS, Facts, MARGIN_MARTS, ReportCalls, Spread};
 use crate::output::Sheet;
 use crate::revenue::time::month_of;
@@ -37,19 +38,21 @@ pub(super) struct Figures {
     _facts: Facts,
 }
 
-pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>) -> Result<Figures, ReportError> {
+/// The marts of a report. Closed months keep the rows that they were closed with, and what is found is found in those.
+pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, held: &Held<'_>) -> Result<Figures, ReportError> {
     let facts = marts::register_calls(session, &sources.calls).await?;
     let (revenue_by_key, cost_by_key) = by_key(session, sources, &Dimension::ALL).await?;
     marts::register_outcomes(session, sources.outcomes.clone()).await?;
     let mut sheets = Vec::new();
     for mart in MARGIN_MARTS.iter().chain(&FINDING_MARTS) {
-        let rows = marts::build(session, mart).await?;
+        let rows = held.keep(mart.name, marts::build(session, mart).await?).await?;
+        marts::replace_table(session, mart.name, vec![rows.clone()], mart.schema())?;
         sheets.push(Sheet { name: mart.name, rows });
     }
-    sheets.push(Sheet {
-        name: "estimates",
-        rows: marts::estimates(session, sources.calls.window).await?,
-    });
+    let estimates = marts::estimates(session, sources.calls.window).await?;
+    let rows = held.keep("estimates", estimates).await?;
+    marts::replace_table(session, "estimates", vec![rows.clone()], rows.schema())?;
+    sheets.push(Sheet { name: "estimates", rows });
     Ok(Figures {
         revenue_by_key,
         cost_by_key,

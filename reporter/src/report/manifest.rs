@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use super::{ReportError, ReportOptions};
 use crate::allocate::AllocationMethod;
 use crate::marts::Window;
-use crate::output::ReportModel;
+use crate::output::{Made, ReportModel};
 use crate::revenue::Loaded;
 use crate::revenue::policy::FxDay;
 use crate::session::empty_session;
@@ -83,6 +83,14 @@ impl Manifest {
             .extend(recognition.map(|(name, value)| (name.to_owned(), value)));
         manifest.run_id = manifest.identity();
         manifest
+    }
+
+    /// What the outputs tell of it.
+    pub(super) fn made(&self) -> Made {
+        Made {
+            inputs: self.inputs.clone(),
+            policies: self.policies.clone(),
+        }
     }
 
     /// The same inputs, days and figures are the same run, whatever versions its tables got.

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use marginlake_lake::schema;
-use marginlake_lake::{Lake, Table};
+use marginlake_lake::{Lake, Lease, Table, failpoint};
 
 pub use error::ReportError;
 pub use options::{OutputFormat, ReportOptions, ReportPolicy};
@@ -44,6 +44,7 @@ use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Kind, Loaded, RevenueInputs, load};
 use crate::session::empty_session;
 use crate::settle::driver::settled_version;
+use crate::settle::unrecognised::unrecognised_between;
 use changed::{Earned, changed};
 use figures::{Figures, Sources};
 use lake_tables::{Replaces, TableRows};
@@ -113,8 +114,13 @@ pub fn read_inputs(options: &ReportOptions) -> Result<ReportInputs, ReportError>
     })
 }
 
-/// Reports on the settled calls of `lake`.
-pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) -> Result<ReportOutcome, ReportError> {
+/// Reports on the settled calls of `lake`. `lease` says that nobody else does: it is asked again before anything is written.
+pub async fn report(
+    lake: &Lake,
+    lease: Option<&Lease>,
+    options: &ReportOptions,
+    inputs: ReportInputs,
+) -> Result<ReportOutcome, ReportError> {
     let calls = lake.ensure(Table::Calls).await?;
     let session = empty_session();
     session.register_table("calls", calls.provider().await?)?;
@@ -123,20 +129,20 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     {
         session.register_table("spans", spans.provider().await?)?;
     }
-    let mut computed = compute(&session, options, inputs).await?;
-    // Closed months keep the rows that they were closed with.
     let held = Held::read(lake).await?;
-    for sheet in &mut computed.figures.sheets {
-        sheet.rows = held.keep(sheet.name, sheet.rows.clone()).await?;
-    }
+    let mut computed = compute(&session, options, inputs, &held).await?;
     let figures = &mut computed.figures;
     figures.revenue_by_key = held
         .keep_all("revenue_by_key", std::mem::take(&mut figures.revenue_by_key))
         .await?;
     figures.cost_by_key = held.keep_all("cost_by_key", std::mem::take(&mut figures.cost_by_key)).await?;
-    let run_id = Manifest::new(options, computed.window, &computed.loaded, &computed.model, &BTreeMap::new()).run_id;
+    let manifest = Manifest::new(options, computed.window, &computed.loaded, &computed.model, &BTreeMap::new());
+    computed.model.made = manifest.made();
+    computed.model.unrecognised = unrecognised_between(lake, &computed.model.from, &computed.model.to).await?;
+    let run_id = manifest.run_id;
     let days = computed.figures.sheet("margin_daily").expect("it is a mart of every report");
     let restated = Restated::by(lake, days, computed.window, &run_id).await?;
+    (computed.model.moved, computed.model.moved_days) = restated.days(options.currency.code());
     computed.model.warnings.extend(restated.warning(options.currency.code()));
     computed.figures.sheets.push(Sheet {
         name: restated::NAME,
@@ -152,6 +158,7 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     } = &computed;
 
     // From here on things are written.
+    still_ours(lease).await?;
     let of_days = Replaces::Days {
         window: *window,
         from: options.from,
@@ -190,16 +197,27 @@ pub async fn report(lake: &Lake, options: &ReportOptions, inputs: ReportInputs) 
     if let Some(settled) = settled_version(&calls).await? {
         versions.insert(Table::Spans.name().to_owned(), settled);
     }
+    failpoint::at("report.tables");
+    still_ours(lease).await?;
     let row = Manifest::new(options, *window, loaded, model, &versions);
     if let Some(out) = &options.out {
         output::publish(out, &options.formats, model, &figures.sheets)?;
     }
+    failpoint::at("report.files");
     manifest::write(lake, &row).await?;
     Ok(ReportOutcome {
         model: computed.model,
         out: options.out.clone(),
         run_id: row.run_id,
     })
+}
+
+/// A run that was asleep for long may have been taken for dead: it must not write over the one that took over.
+async fn still_ours(lease: Option<&Lease>) -> Result<(), ReportError> {
+    match lease {
+        Some(lease) => Ok(lease.check().await?),
+        None => Ok(()),
+    }
 }
 
 /// A run before anything is written.
@@ -213,7 +231,12 @@ struct Computed {
 }
 
 /// Everything but the writing, over a session that has `calls`.
-async fn compute(session: &SessionContext, options: &ReportOptions, inputs: ReportInputs) -> Result<Computed, ReportError> {
+async fn compute(
+    session: &SessionContext,
+    options: &ReportOptions,
+    inputs: ReportInputs,
+    held: &Held<'_>,
+) -> Result<Computed, ReportError> {
     let ReportInputs {
         loaded,
         rates,
@@ -263,7 +286,7 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
         table: &weights,
         by: options.policy.allocation,
     };
-    let mut figures = figures::figures(session, &sources).await?;
+    let mut figures = figures::figures(session, &sources, held).await?;
     let periods = usage.and_then(|usage| Periods::of(window, usage));
     let change = match periods.zip(figures.sheet("margin_by_customer")) {
         Some((periods, by_customer)) => {
@@ -277,22 +300,19 @@ async fn compute(session: &SessionContext, options: &ReportOptions, inputs: Repo
         }
         None => None,
     };
-    let mut model = ReportModel::build(session, &figures.sheets, &loaded.report, options, window, change).await?;
+    let mut model = ReportModel::build(session, &loaded.report, options, window, change).await?;
+    model.warnings.extend(held.notes());
     model.bill_files = bills.report.lines();
     model.warnings.extend(bills.report.warnings());
     let rows = model.coverage.rows(window)?;
-    figures.sheets.push(Sheet {
-        name: "outcomes",
-        rows: outcomes.rows(window.to)?,
-    });
-    figures.sheets.push(Sheet {
-        name: "bill_lines",
-        rows: bill_batch(&bills, &bill_days, options.currency)?,
-    });
-    figures.sheets.push(Sheet {
-        name: "data_quality",
-        rows,
-    });
+    for (name, rows) in [
+        ("outcomes", outcomes.rows(window.to)?),
+        ("bill_lines", bill_batch(&bills, &bill_days, options.currency)?),
+        ("data_quality", rows),
+    ] {
+        let rows = held.keep(name, rows).await?;
+        figures.sheets.push(Sheet { name, rows });
+    }
     Ok(Computed {
         loaded,
         policy,

@@ -2,7 +2,7 @@
 //!
 //! A run that is made again finds the rows that it wrote the first time, so that the same inputs give the same files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -14,12 +14,16 @@ use marginlake_lake::{Lake, Table};
 
 use super::ReportError;
 use crate::marts::{Window, counts, replace_table, rows};
+use crate::output::MovedDay;
 use crate::revenue::Amount;
-use crate::revenue::time::day_text;
-use crate::session::empty_session;
+use crate::revenue::time::{Day, day_text};
+use crate::session::{empty_session, published_versions};
 
 /// The table.
 pub(super) const NAME: &str = "restated_days";
+
+/// Days that are shown one by one.
+const SHOWN: usize = 10;
 
 const MOVED: &str = "
     SELECT published.date, RUN AS run_id, published.currency, published.measure, published.amount AS before,
@@ -69,7 +73,13 @@ impl Restated {
             own = rows(&session, &of("="), &schema).await?;
             earlier = rows(&session, &of("<>"), &schema).await?;
         }
-        let Some(published) = lake.table("margin_daily").await? else {
+        // What readers saw: a run that died after it wrote the table published nothing.
+        let versions = published_versions(lake).await?;
+        let published = match versions.get("margin_daily") {
+            Some(version) => lake.table_at("margin_daily", *version).await?,
+            None => None,
+        };
+        let Some(published) = published else {
             return Ok(Restated { own, earlier });
         };
         if has_run(lake, run_id).await? {
@@ -87,6 +97,37 @@ impl Restated {
         view(&session, "fresh_days", &measures("fresh")).await?;
         let own = rows(&session, &MOVED.replace("RUN", &format!("'{run_id}'")), &schema).await?;
         Ok(Restated { own, earlier })
+    }
+
+    /// The days that moved most, at most [`SHOWN`], and how many moved.
+    pub(super) fn days(&self, currency: &str) -> (Vec<MovedDay>, usize) {
+        let (currencies, measures) = (self.own.column(2).as_string::<i32>(), self.own.column(3).as_string::<i32>());
+        let moved = self.own.column(6).as_primitive::<Decimal128Type>();
+        let dates = self.own.column(0).as_primitive::<Date32Type>();
+        let mut days: BTreeMap<Day, [Amount; 3]> = BTreeMap::new();
+        for row in (0..self.own.num_rows()).filter(|row| currencies.value(*row) == currency) {
+            let day = days.entry(dates.value(row)).or_default();
+            let amount = Amount::from_scaled(moved.value(row));
+            match measures.value(row) {
+                "revenue" => day[0] += amount,
+                "model_cost" | "other_cogs" => day[1] += amount,
+                "calls" => day[2] += amount,
+                _ => {}
+            }
+        }
+        let count = days.len();
+        let mut days: Vec<(Day, [Amount; 3])> = days.into_iter().collect();
+        days.sort_by_key(|(day, [revenue, cogs, _])| {
+            let size = revenue.scaled().unsigned_abs().max(cogs.scaled().unsigned_abs());
+            (std::cmp::Reverse(size), *day)
+        });
+        let shown = days.into_iter().take(SHOWN).map(|(day, [revenue, cogs, calls])| MovedDay {
+            day: day_text(day),
+            revenue,
+            cogs,
+            calls,
+        });
+        (shown.collect(), count)
     }
 
     /// What moved, in a sentence; `None` where nothing did.

@@ -19,6 +19,7 @@ use tokio::sync::Mutex;
 
 use super::synthetic::{Call, batch, call};
 use super::{OutputFormat, ReportError, ReportOptions, ReportOutcome, compute, read_inputs, report};
+use crate::close::Held;
 use crate::marts::MARGIN_MARTS;
 use crate::output::{TerminalStyle, terminal};
 use crate::revenue::{Amount, RevenueInputs};
@@ -100,7 +101,9 @@ impl Setting {
 
     async fn run(&self, options: &ReportOptions) -> ReportOutcome {
         *self.session.lock().await = None;
-        report(&self.lake, options, read_inputs(options).unwrap()).await.unwrap()
+        report(&self.lake, None, options, read_inputs(options).unwrap())
+            .await
+            .unwrap()
     }
 
     async fn sql(&self, sql: &str) -> String {
@@ -377,7 +380,7 @@ async fn empty_lakes_and_empty_files_say_so() {
     let setting = Setting::new(&[]).await;
     let header = "customer_id,amount,currency,period_start,period_end\n";
     let options = setting.options(header);
-    let error = report(&setting.lake, &options, read_inputs(&options).unwrap())
+    let error = report(&setting.lake, None, &options, read_inputs(&options).unwrap())
         .await
         .unwrap_err();
     assert!(matches!(error, ReportError::Nothing));
@@ -439,7 +442,7 @@ proptest! {
             let session = empty_session();
             session.register_batch("calls", batch(&calls)).unwrap();
             let options = ReportOptions { fx: Some(fx), revenue: RevenueInputs { files, ..RevenueInputs::default() }, ..ReportOptions::default() };
-            let computed = compute(&session, &options, read_inputs(&options).unwrap()).await.unwrap();
+            let computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing()).await.unwrap();
             session.register_table("revenue_daily", Arc::new(MemTable::try_new(revenue_daily(), vec![computed.daily]).unwrap())).unwrap();
             let native = csv(&session, "SELECT currency, sum(amount) FROM revenue_daily GROUP BY 1 ORDER BY 1").await;
             let expected: Vec<String> = by_currency.iter().map(|(currency, amount)| format!("{currency},{}", amount.rounded(12))).collect();
@@ -531,7 +534,9 @@ async fn the_page_is_self_contained_and_escapes_what_comes_from_outside() {
         },
         ..ReportOptions::default()
     };
-    let mut computed = compute(&session, &options, read_inputs(&options).unwrap()).await.unwrap();
+    let mut computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing())
+        .await
+        .unwrap();
     computed.model.by_feature[0].key = "<b>&co".to_owned();
     // To look at it: MARGINLAKE_TEST_PAGE=some/folder cargo test -p marginlake-reporter the_page
     let out = std::env::var_os("MARGINLAKE_TEST_PAGE").map_or_else(|| folder.path().join("out"), PathBuf::from);

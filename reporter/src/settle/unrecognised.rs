@@ -7,11 +7,12 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::prelude::SessionContext;
 use marginlake_lake::{Lake, Table};
+use serde::Serialize;
 
 use super::driver::SettleError;
 
 /// One emitter whose usage is not understood.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unrecognised {
     /// The instrumentation scope; empty where it has no name.
     pub scope: String,
@@ -25,17 +26,26 @@ pub struct Unrecognised {
 
 const QUERY: &str = "SELECT coalesce(scope_name, ''), coalesce(scope_version, ''), count(*), \
     coalesce(min(array_to_string(map_keys(usage_raw), ', ')), '') FROM spans \
-    WHERE array_has(flags, 'unrecognised_usage') GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2";
+    WHERE array_has(flags, 'unrecognised_usage') AND DAYS GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2";
 
 /// The emitters of a lake whose usage no rule took, the most frequent first.
 pub async fn unrecognised(lake: &Lake) -> Result<Vec<Unrecognised>, SettleError> {
+    found(lake, "true").await
+}
+
+/// The same on some days, both inclusive, as `2026-10-31`.
+pub async fn unrecognised_between(lake: &Lake, from: &str, to: &str) -> Result<Vec<Unrecognised>, SettleError> {
+    found(lake, &format!("date BETWEEN DATE '{from}' AND DATE '{to}'")).await
+}
+
+async fn found(lake: &Lake, days: &str) -> Result<Vec<Unrecognised>, SettleError> {
     let Some(spans) = lake.table(Table::Spans.name()).await? else {
         return Ok(Vec::new());
     };
     let session = SessionContext::new();
     session.register_table("spans", spans.provider().await?)?;
     let mut found = Vec::new();
-    for batch in session.sql(QUERY).await?.collect().await? {
+    for batch in session.sql(&QUERY.replace("DAYS", days)).await?.collect().await? {
         read(&batch, &mut found)?;
     }
     Ok(found)

@@ -30,6 +30,8 @@ pub(super) fn traces(dice: &mut Dice, documents: usize) -> Vec<Trace> {
         let mut trace = [Trace {
             service: Service::DocumentSummary,
             who,
+            prompt: None,
+            outcome: None,
             root,
         }];
         keep_in_month(&mut trace);

@@ -7,12 +7,15 @@ use rand::Rng;
 use super::response_id;
 use super::timeline::{Timeline, keep_in_month};
 use crate::demo::cast::{ADD_ON, FREE_INSIGHTS_FROM, Plan, Users, WHALE};
-use crate::demo::month::moment;
+use crate::demo::month::{moment, start_of};
 use crate::demo::shapes::{CHAT_OUTPUT, Dice, FIRST_INPUT, PAGE_INPUT, TURNS, happens};
-use crate::demo::work::{Model, Node, Service, Tokens, Trace, Who, Work};
+use crate::demo::work::{Model, Node, Prompt, Service, Tokens, Trace, Who, Work};
 
 /// Tokens of the system prompt with the schema of the customer's data.
 const SCHEMA: u64 = 5400;
+/// The same since somebody pasted the whole data dictionary into it, and the day of that.
+const DICTIONARY: u64 = 17_300;
+const DICTIONARY_FROM: u64 = 18;
 const LONGEST_CONTEXT: u64 = 150_000;
 const TOOLS: [&str; 3] = ["run_sql", "search_tickets", "plot"];
 
@@ -36,10 +39,18 @@ pub(super) fn traces(dice: &mut Dice, runs: usize) -> Vec<Trace> {
             user: format!("{}/u{}", customer.id, dice.random_range(1..6)),
             conversation: Some(format!("run-{run:05}")),
         };
-        let root = agent(dice, &mut time, "insights", Model::Opus, true);
+        let is_new = time.now >= start_of(DICTIONARY_FROM);
+        let prompt = Prompt {
+            name: "insights-system",
+            version: if is_new { "5" } else { "4" },
+        };
+        let length = if is_new { DICTIONARY } else { SCHEMA };
+        let root = agent(dice, &mut time, ("insights", Model::Opus), length, true);
         let mut trace = [Trace {
             service: Service::InsightsAgent,
             who,
+            prompt: Some(prompt),
+            outcome: None,
             root,
         }];
         keep_in_month(&mut trace);
@@ -48,12 +59,12 @@ pub(super) fn traces(dice: &mut Dice, runs: usize) -> Vec<Trace> {
     traces
 }
 
-fn agent(dice: &mut Dice, time: &mut Timeline, name: &'static str, model: Model, may_delegate: bool) -> Node {
+fn agent(dice: &mut Dice, time: &mut Timeline, (name, model): (&'static str, Model), prompt: u64, may_delegate: bool) -> Node {
     let start = time.now;
     time.pass(dice, 1, 10);
     let mut children = Vec::new();
-    let mut cached = if happens(dice, 60) { SCHEMA } else { 0 };
-    let mut context = SCHEMA + FIRST_INPUT.sample(dice);
+    let mut cached = if happens(dice, 60) { prompt } else { 0 };
+    let mut context = prompt + FIRST_INPUT.sample(dice);
     let steps = TURNS.sample(dice) + dice.random_range(2..6);
     for step in 0..steps {
         let tokens = tokens(dice, context, cached);
@@ -79,7 +90,7 @@ fn tool(dice: &mut Dice, time: &mut Timeline, may_delegate: bool) -> Node {
     if may_delegate && happens(dice, 12) {
         let start = time.now;
         time.pass(dice, 1, 5);
-        let researcher = agent(dice, time, "researcher", Model::Haiku, false);
+        let researcher = agent(dice, time, ("researcher", Model::Haiku), SCHEMA, false);
         time.pass(dice, 1, 5);
         return Node {
             work: Work::Tool { name: "ask_researcher" },

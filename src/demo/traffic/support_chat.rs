@@ -1,14 +1,17 @@
 //! The support chatbot: sessions of several turns, each turn a trace of its own, with the history sent again and mostly
 //! read from the cache. The customer's id stands on the request only; the model call below inherits it.
+//!
+//! The dear model resolves more than the cheap one, and passes less on to people; two customers that only ever got the
+//! cheap one left.
 
 use rand::Rng;
 
 use super::response_id;
 use super::timeline::{Timeline, keep_in_month};
-use crate::demo::cast::{Plan, Users, WHALE};
-use crate::demo::month::{SECOND, moment};
-use crate::demo::shapes::{CHAT_OUTPUT, Dice, FIRST_INPUT, GROWTH, PAUSE_SECONDS, TURNS, happens};
-use crate::demo::work::{Model, Node, Service, Tokens, Trace, Who, Work};
+use crate::demo::cast::{LEFT, LEFT_ON, Plan, Users, WHALE};
+use crate::demo::month::{DAYS, SECOND, moment_between};
+use crate::demo::shapes::{CHAT_OUTPUT, Dice, FIRST_INPUT, GROWTH, PAUSE_SECONDS, TURNS, happens, pick};
+use crate::demo::work::{Model, Node, Outcome, Service, Tokens, Trace, Who, Work};
 
 /// Tokens of the system prompt and the tools, the same in every session.
 const SYSTEM_PROMPT: u64 = 768;
@@ -16,6 +19,10 @@ const SYSTEM_PROMPT: u64 = 768;
 const BLOCK: u64 = 128;
 /// Where the application cuts the history.
 const LONGEST_HISTORY: u64 = 127_000;
+
+/// Of a hundred conversations: resolved, passed on to a person, not resolved; nobody noted the rest.
+const OF_TERRA: [u64; 3] = [76, 6, 9];
+const OF_LUNA: [u64; 3] = [51, 18, 21];
 
 /// `sessions` sessions.
 pub(super) fn traces(dice: &mut Dice, sessions: usize) -> Vec<Trace> {
@@ -35,16 +42,24 @@ pub(super) fn traces(dice: &mut Dice, sessions: usize) -> Vec<Trace> {
             user: format!("{customer}/u{}", dice.random_range(1..40)),
             conversation: Some(format!("chat-{session:05}")),
         };
-        let mut session = turns(dice, &who);
+        let has_left = LEFT.contains(&customer.as_str());
+        let last_day = if has_left { LEFT_ON } else { DAYS };
+        let model = if has_left || happens(dice, 45) {
+            Model::Luna
+        } else {
+            Model::Terra
+        };
+        let mut session = turns(dice, &who, model, last_day);
         keep_in_month(&mut session);
         traces.append(&mut session);
     }
     traces
 }
 
-fn turns(dice: &mut Dice, who: &Who) -> Vec<Trace> {
-    let mut time = Timeline { now: moment(dice, 1) };
-    let model = if happens(dice, 45) { Model::Luna } else { Model::Terra };
+fn turns(dice: &mut Dice, who: &Who, model: Model, last_day: u64) -> Vec<Trace> {
+    let mut time = Timeline {
+        now: moment_between(dice, 1, last_day),
+    };
     let mut input = FIRST_INPUT.sample(dice).max(SYSTEM_PROMPT + 20);
     let mut history = 0;
     let mut traces = Vec::new();
@@ -53,20 +68,43 @@ fn turns(dice: &mut Dice, who: &Who) -> Vec<Trace> {
         traces.push(Trace {
             service: Service::SupportChat,
             who: who.clone(),
+            prompt: None,
+            outcome: None,
             root: turn(dice, &mut time, model, tokens),
         });
         history = input;
         input = (input + GROWTH.sample(dice)).min(LONGEST_HISTORY);
         time.now += PAUSE_SECONDS.sample(dice) * SECOND;
     }
+    let outcome = outcome(dice, model);
+    if outcome == Some(Outcome::Escalated) {
+        traces.push(Trace {
+            service: Service::SupportChat,
+            who: who.clone(),
+            prompt: None,
+            outcome: None,
+            root: time.leaf(dice, Work::Takeover, 30_000, 120_000),
+        });
+    }
+    if let Some(last) = traces.last_mut() {
+        last.outcome = outcome;
+    }
     traces
+}
+
+fn outcome(dice: &mut Dice, model: Model) -> Option<Outcome> {
+    let [resolved, escalated, unresolved] = if model == Model::Luna { OF_LUNA } else { OF_TERRA };
+    let noted = [resolved, escalated, unresolved, 100 - resolved - escalated - unresolved];
+    let outcomes = [Outcome::Resolved, Outcome::Escalated, Outcome::Unresolved];
+    outcomes.get(pick(dice, &noted)).copied()
 }
 
 fn turn(dice: &mut Dice, time: &mut Timeline, model: Model, tokens: Tokens) -> Node {
     let start = time.now;
     time.pass(dice, 5, 60);
     let id = response_id(dice, "chatcmpl-");
-    let children = time.call(dice, model, tokens, id, 2);
+    let mut children = vec![time.leaf(dice, Work::Search, 60, 300)];
+    children.extend(time.call(dice, model, tokens, id, 2));
     time.pass(dice, 2, 20);
     Node {
         work: Work::Request { route: "POST /api/chat" },

@@ -52,6 +52,50 @@ pub(super) fn write(page: &mut String, model: &ReportModel) {
     if let Some(as_of) = &model.as_of {
         let _ = write!(page, "<p>As of {}.</p>", escape(as_of));
     }
+    let made = &model.made;
+    let list = |page: &mut String, title: &str, entries: &mut dyn Iterator<Item = (String, String)>| {
+        let rows: String = entries
+            .map(|(name, value)| {
+                format!(
+                    "<tr><th scope=\"row\">{}</th><td class=\"keys\">{}</td></tr>\n",
+                    escape(&name),
+                    escape(&value)
+                )
+            })
+            .collect();
+        if !rows.is_empty() {
+            let _ = write!(
+                page,
+                "<h3>{title}</h3><div class=\"scroll\"><table class=\"manifest\"><tbody>\n{rows}</tbody></table></div>\n"
+            );
+        }
+    };
+    let pairs = |entries: &std::collections::BTreeMap<String, String>| {
+        entries
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<Vec<_>>()
+    };
+    list(page, "What was decided", &mut pairs(&made.policies).into_iter());
+    list(page, "Files and their SHA-256", &mut pairs(&made.inputs).into_iter());
+    super::listing::write(
+        page,
+        "How calls got their cost",
+        "From their own usage at a list or contract price (priced, partial), free, from the provider's own figure (reported), or not at all.",
+        &model.found.priced_by,
+        &model.currency,
+    );
+    super::listing::write(
+        page,
+        "Price catalogues",
+        "The SHA-256 of the price list that calls were priced by.",
+        &model.found.catalogues,
+        &model.currency,
+    );
+    let bills: Vec<String> = model.bill_files.iter().map(|line| escape(line)).collect();
+    if !bills.is_empty() {
+        let _ = writeln!(page, "<h3>Bills as read</h3><pre>{}</pre>", bills.join("\n"));
+    }
     let files: Vec<String> = model.revenue_files.iter().map(|line| escape(line)).collect();
     let _ = writeln!(
         page,

@@ -90,12 +90,9 @@ fn dimension(page: &mut String, model: &ReportModel, name: &str, lines: &[Margin
         columns.row(page, line, &bar);
     }
     page.push_str("</tbody></table></div>");
-    if named.len() > rows {
-        let _ = write!(
-            page,
-            "<p class=\"more\">and {} more in margin_by_{name}</p>",
-            count((named.len() - rows) as i64)
-        );
+    let more = model.more_than(name, rows);
+    if more > 0 {
+        let _ = write!(page, "<p class=\"more\">and {} more in margin_by_{name}</p>", count(more));
     }
     page.push_str("</section>\n");
 }

@@ -2,14 +2,11 @@
 
 use std::fmt::Write;
 
-use super::super::display::{self, money, percent_text, share_text};
+use super::super::display::{self, count, money, percent_text, share_text};
 use super::super::margin::{CostStatus, MarginFigures, MarginLine, percent};
 use super::super::model::ReportModel;
 use super::{escape, minus};
 use crate::revenue::Amount;
-
-/// Keys that one answer names.
-const NAMED: usize = 2;
 
 pub(super) fn write(page: &mut String, model: &ReportModel) {
     let _ = write!(
@@ -31,12 +28,7 @@ pub(super) fn write(page: &mut String, model: &ReportModel) {
 /// Question, answer as HTML, class.
 fn answers(model: &ReportModel) -> Vec<(&'static str, String, &'static str)> {
     let mut answers = Vec::new();
-    let named = |line: &&MarginLine| {
-        line.currency == model.currency && !line.key.starts_with('(') && line.figures.cost_status != CostStatus::Unknown
-    };
-    let mut features: Vec<&MarginLine> = model.by_feature.iter().filter(named).collect();
-    features.sort_by_key(|line| (std::cmp::Reverse(line.figures.gross_margin()), line.key.clone()));
-    let said = |lines: Vec<&MarginLine>| {
+    let said = |lines: &[MarginLine]| {
         let say = |line: &MarginLine| {
             format!(
                 "<b>{}</b> {}",
@@ -44,46 +36,27 @@ fn answers(model: &ReportModel) -> Vec<(&'static str, String, &'static str)> {
                 minus(&display::margin(&line.figures, &model.currency))
             )
         };
-        lines.into_iter().map(say).collect::<Vec<_>>().join(", ")
+        lines.iter().map(say).collect::<Vec<_>>().join(", ")
     };
-    let earning: Vec<&MarginLine> = features
-        .iter()
-        .filter(|line| line.figures.gross_margin() > Amount::ZERO)
-        .take(NAMED)
-        .copied()
-        .collect();
-    let losing: Vec<&MarginLine> = features
-        .iter()
-        .rev()
-        .filter(|line| line.figures.gross_margin().is_negative())
-        .take(NAMED)
-        .copied()
-        .collect();
-    if !earning.is_empty() {
-        answers.push(("Made by", said(earning), "gain"));
+    if !model.best_features.is_empty() {
+        answers.push(("Made by", said(&model.best_features), "gain"));
     }
-    if !losing.is_empty() {
-        answers.push(("Lost by", said(losing), "loss"));
+    if !model.worst_features.is_empty() {
+        answers.push(("Lost by", said(&model.worst_features), "loss"));
     }
-    let customers: Vec<&MarginLine> = model
-        .by_customer
-        .iter()
-        .filter(named)
-        .filter(|line| line.figures.gross_margin().is_negative())
-        .collect();
-    if !customers.is_empty() {
-        let lost: Amount = customers.iter().map(|line| -line.figures.gross_margin()).sum();
-        let worst = customers
-            .iter()
-            .min_by_key(|line| (line.figures.gross_margin(), line.key.clone()));
-        let worst = worst.map_or(String::new(), |line| format!("; the most: <b>{}</b>", escape(&line.key)));
+    let losers = &model.losers;
+    if losers.count > 0 {
+        let worst = losers
+            .worst
+            .as_ref()
+            .map_or(String::new(), |key| format!("; the most: <b>{}</b>", escape(key)));
         answers.push((
             "Customers",
             format!(
                 "{} of {} cost more than they pay, {} together{worst}",
-                customers.len(),
-                model.by_customer.iter().filter(named).count(),
-                minus(&money(lost, &model.currency)),
+                count(losers.count),
+                count(losers.of),
+                minus(&money(losers.lost, &model.currency)),
             ),
             "loss",
         ));
@@ -118,10 +91,48 @@ fn answers(model: &ReportModel) -> Vec<(&'static str, String, &'static str)> {
         ));
     }
     answers.push(("How sure", sure(model), ""));
+    if let Some(matched) = matched(model) {
+        answers.push(("Matched", matched, ""));
+    }
     answers
 }
 
+/// How well billing and telemetry meet, both ways, and the largest that do not.
+fn matched(model: &ReportModel) -> Option<String> {
+    let share = |name: &str| {
+        let share = model.coverage.shares.iter().find(|share| share.name == name)?;
+        Some(share_text(share.percent(), share.is_complete()))
+    };
+    let mut sides = Vec::new();
+    for (covered, what, pays) in [
+        (share("revenue_with_usage"), "revenue is of customers with calls", true),
+        (share("cost_with_revenue"), "cost is of customers who pay", false),
+    ] {
+        let Some(covered) = covered else { continue };
+        let apart = model.unmatched.iter().find(|customer| customer.pays == pays);
+        let apart = apart.map_or(String::new(), |customer| {
+            let amount = money(customer.amount, &customer.currency);
+            format!(" (the largest apart: {} with {amount})", escape(&customer.customer_id))
+        });
+        sides.push(format!("{covered} of {what}{apart}"));
+    }
+    (!sides.is_empty()).then(|| sides.join("; "))
+}
+
 fn sure(model: &ReportModel) -> String {
+    let mut sure = checks(model);
+    let found = &model.found;
+    let shown = |amount| minus(&money(amount, &model.currency));
+    if let Some(bounds) = found.margin_bounds.filter(|bounds| bounds.low != bounds.high) {
+        sure.push_str(&format!(
+            "; the margin is at least {} if calls without a price cost as much as the dearest, and unmatched revenue is none of ours",
+            shown(bounds.low)
+        ));
+    }
+    sure
+}
+
+fn checks(model: &ReportModel) -> String {
     let incomplete: Vec<_> = model.coverage.shares.iter().filter(|share| !share.is_complete()).collect();
     let Some(worst) = incomplete.iter().min_by_key(|share| share.percent()) else {
         return "everything is priced, attributed and matched".to_owned();

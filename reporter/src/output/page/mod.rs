@@ -9,6 +9,7 @@ mod breakdown;
 mod changed;
 mod chart;
 mod first_screen;
+mod listing;
 mod losing;
 mod trust;
 mod units;
