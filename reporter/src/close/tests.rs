@@ -8,7 +8,7 @@ use marginlake_pricing::{Catalogue, Overrides};
 use super::{CloseError, CloseOptions, CloseOutcome, Month, close, reopen, verify};
 use crate::report::{self, ReportOptions};
 use crate::reprice::{self, Mode, RepriceOptions};
-use crate::revenue::RevenueInputs;
+use crate::revenue::{Amount, RevenueInputs};
 use crate::session;
 use crate::settle::driver::{SettleOptions, SettleOutcome, run};
 use crate::settle::record::{Attributed, Dimension, Record, Signal};
@@ -248,12 +248,13 @@ async fn a_report_keeps_the_marts_of_a_closed_month_and_moves_the_others() {
             ..Default::default()
         };
         let inputs = report::read_inputs(&options).unwrap();
-        report::report(&books.lake, None, &options, inputs).await.unwrap();
-        books
+        let model = report::report(&books.lake, None, &options, inputs).await.unwrap().model;
+        let rows = books
             .rows("select date_trunc('month', date) as month, sum(revenue) as revenue from margin_daily group by 1 order by 1")
-            .await
+            .await;
+        (rows, model)
     };
-    let first = earn("310").await;
+    let (first, _) = earn("310").await;
     assert!(first.contains("2026-10-01T00:00:00 | 310.000"), "{first}");
     let closed = books.close().await.unwrap();
     assert_eq!(closed.manifest.totals.margin["USD"]["revenue"], "310.000000000000");
@@ -264,11 +265,22 @@ async fn a_report_keeps_the_marts_of_a_closed_month_and_moves_the_others() {
             .iter()
             .any(|file| file.path == "margin_by_customer.parquet")
     );
-    let second = earn("620").await;
+    let (second, model) = earn("620").await;
     assert!(second.contains("2026-10-01T00:00:00 | 310.000"), "{second}");
     assert!(second.contains("2026-11-01T00:00:00 | 620.000"), "{second}");
+    // The page's own totals and what is found follow what was closed, and it says so.
+    let revenue = Amount::parse_major("930").unwrap();
+    assert_eq!(model.total.revenue, revenue);
+    assert_eq!(model.by_customer[0].figures.revenue, revenue);
+    let closed = "2026-10 is closed and keeps the figures";
+    assert!(
+        model.warnings.iter().any(|warning| warning.starts_with(closed)),
+        "{:?}",
+        model.warnings
+    );
     reopen(&books.lake, &options()).await.unwrap();
-    let third = earn("620").await;
+    let (third, model) = earn("620").await;
+    assert!(!model.warnings.iter().any(|warning| warning.contains("is closed")));
     assert!(third.contains("2026-10-01T00:00:00 | 620.000"), "{third}");
     let again = books.close().await.unwrap();
     assert_eq!(again.manifest.totals.margin["USD"]["revenue"], "620.000000000000");

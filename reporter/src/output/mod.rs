@@ -31,7 +31,7 @@ pub use findings::{Interval, Rows, Waste};
 pub use listing::{Kind, Listing};
 pub use margin::{CostStatus, MarginFigures, MarginLine};
 pub(crate) use margin::{exact, percent, visit};
-pub use model::{Losers, Made, MovedDay, ReportModel, Unmatched};
+pub use model::{Losers, Made, MovedDay, ReportModel};
 pub(crate) use publish::check_ours;
 pub use publish::publish;
 pub(crate) use sums::{Sums, Top};

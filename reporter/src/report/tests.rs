@@ -196,11 +196,13 @@ async fn coverage_is_a_table_too() {
                     calls_with_customer,calls,6.000000000000,7.000000000000,85.714286\n\
                     calls_with_feature,calls,6.000000000000,7.000000000000,85.714286\n\
                     calls_with_usage,calls,7.000000000000,7.000000000000,100.000000\n\
+                    cost_attributed,USD,114.750000000001,116.750000000001,98.286938\n\
                     cost_with_revenue,USD,114.500000000001,116.750000000001,98.072805\n\
                     revenue_allocated,USD,346.000000000000,446.000000000000,77.578475\n\
                     revenue_matched,USD,439.000000000000,446.000000000000,98.430493\n\
                     revenue_with_rate,SEK,0.000000000000,1000.000000000000,0.000000\n\
-                    revenue_with_usage,USD,346.000000000000,446.000000000000,77.578475";
+                    revenue_with_usage,USD,346.000000000000,446.000000000000,77.578475\n\
+                    tokens_priced,tokens,660.000000000000,770.000000000000,85.714286";
     assert_eq!(setting.sql(sql).await, expected);
     let units = "SELECT unit, units, units_with_unpriced_calls, p50_cost, below_zero, lost_amount FROM unit_costs";
     assert_eq!(setting.sql(units).await, "customer,3,1,15.500000000000,2,32.250000000001");
