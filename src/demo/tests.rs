@@ -80,7 +80,7 @@ async fn the_lake_has_what_was_sent_at_list_price_and_a_second_run_writes_the_sa
 
     let lake = Lake::open(&args.lake.to_string_lossy()).expect("a lake");
     let session = session::open_session(&lake).await.expect("a session");
-    let query = "SELECT request_model AS model, CAST(sum(cost_usd) * 1000000000 AS BIGINT) AS nanodollars FROM calls WHERE cost_usd IS NOT NULL GROUP BY 1";
+    let query = "SELECT request_model AS model, CAST(sum(cost_usd) * 1000000000 AS BIGINT) AS nanodollars FROM calls WHERE cost_class = 'model' AND cost_usd IS NOT NULL GROUP BY 1";
     let mut rows = Vec::new();
     write_rows(
         &session::query(&session, query).await.expect("rows"),
@@ -110,6 +110,23 @@ async fn the_lake_has_what_was_sent_at_list_price_and_a_second_run_writes_the_sa
         .collect();
     assert_eq!(found, expected);
     assert!(made.ledger.unpriced_calls() > 0);
+
+    // What is no token, by the rules: $0.002 a search, $18 an hour of a person, each rounded once to a millionth of a millionth.
+    let takeover = |nanos: &u64| u128::from(*nanos) * 18 * 1_000_000_000_000 / 3_600_000_000_000;
+    let by_rule =
+        u128::from(made.ledger.searches) * 2_000_000_000 + made.ledger.takeover_nanos.iter().map(takeover).sum::<u128>();
+    let query = "SELECT CAST(sum(cost_usd) * 1000000 AS BIGINT) AS millionths FROM calls WHERE cost_class = 'other_cogs'";
+    let mut row = Vec::new();
+    write_rows(&session::query(&session, query).await.expect("a row"), Format::Csv, &mut row).expect("written");
+    let found: u128 = String::from_utf8(row)
+        .expect("text")
+        .lines()
+        .nth(1)
+        .expect("a value")
+        .parse()
+        .expect("a number");
+    assert!(found.abs_diff(by_rule / 1_000_000) <= 1, "{found} is not {by_rule}");
+    assert!(made.ledger.takeovers > 0 && !made.ledger.outcomes.is_empty());
 
     let mut wrong = made.ledger.clone();
     wrong.tokens.cache_read += 1;
