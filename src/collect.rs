@@ -1,89 +1,135 @@
 //! `marginlake collect`: receive OTLP until SIGTERM or SIGINT.
 
+mod settings;
+mod signal;
+mod values;
+
 use std::io::Write;
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use marginlake_collector::{Collector, Config, Limits, Security, TlsFiles};
+use marginlake_collector::{Collector, Config, Forward, ForwardFiles, Limits, Security, SelfTelemetry, TlsFiles};
 use serde::Deserialize;
 
-use crate::config;
+use crate::config::{self, FileConfig};
 use crate::exit::{self, Usage};
+use settings::Settings;
+use signal::StopSignal;
 
+/// Values are text here, whatever they mean: `resolve` reads them and says where a bad one came from.
 #[derive(Debug, Args)]
 pub(crate) struct CollectArgs {
     /// Directory or object-store URL of the lake
-    #[arg(long, env = "MARGINLAKE_LAKE", required_unless_present_any = ["check_config"])]
+    #[arg(long, env = "MARGINLAKE_LAKE", required_unless_present_any = ["check_config", "print_config"])]
     lake: Option<String>,
     /// Configuration file (TOML); every key is documented in examples/marginlake.toml
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
     /// Folder of the write-ahead log [default: <lake>/_collector/<collector id> on a local lake]
     #[arg(long, env = "MARGINLAKE_STATE_DIR")]
-    state_dir: Option<PathBuf>,
+    state_dir: Option<String>,
     /// Name of this collector, unique among all that write to the lake [default: default]
     #[arg(long, env = "MARGINLAKE_COLLECTOR_ID")]
     collector_id: Option<String>,
     /// OTLP/gRPC address [default: 127.0.0.1:4317]; port 0 takes a free one
-    #[arg(long, env = "MARGINLAKE_GRPC_ADDR", value_parser = address)]
-    grpc_addr: Option<SocketAddr>,
+    #[arg(long, env = "MARGINLAKE_GRPC_ADDR")]
+    grpc_addr: Option<String>,
     /// OTLP/HTTP address [default: 127.0.0.1:4318]; port 0 takes a free one
-    #[arg(long, env = "MARGINLAKE_HTTP_ADDR", value_parser = address)]
-    http_addr: Option<SocketAddr>,
+    #[arg(long, env = "MARGINLAKE_HTTP_ADDR")]
+    http_addr: Option<String>,
     /// How long rows wait for a commit to the lake, such as 500ms, 10s, 1m [default: 10s]
-    #[arg(long, env = "MARGINLAKE_COMMIT_INTERVAL", value_parser = duration)]
-    commit_interval: Option<Duration>,
+    #[arg(long, env = "MARGINLAKE_COMMIT_INTERVAL")]
+    commit_interval: Option<String>,
+    /// When a request is acknowledged: sync (it is on the disk), or interval=100ms (it will be within that time; a power cut
+    /// may lose what came since) [default: sync]
+    #[arg(long, env = "MARGINLAKE_DURABILITY")]
+    durability: Option<String>,
     /// Keys that requests need, each with its tenant; made with `marginlake keys new` [default: none are needed]
     #[arg(long, env = "MARGINLAKE_KEYS_FILE")]
-    keys_file: Option<PathBuf>,
+    keys_file: Option<String>,
     /// Certificate chain (PEM): both addresses then speak TLS only
     #[arg(long, env = "MARGINLAKE_TLS_CERT")]
-    tls_cert: Option<PathBuf>,
+    tls_cert: Option<String>,
     /// Private key of the certificate (PEM)
     #[arg(long, env = "MARGINLAKE_TLS_KEY")]
-    tls_key: Option<PathBuf>,
+    tls_key: Option<String>,
     /// Authorities (PEM) of the certificates that clients then must show
     #[arg(long, env = "MARGINLAKE_TLS_CLIENT_CA")]
-    tls_client_ca: Option<PathBuf>,
+    tls_client_ca: Option<String>,
+    /// Backend that gets everything received, with the costs of calls added, such as https://otlp.example.com
+    #[arg(long, env = "MARGINLAKE_FORWARD", value_name = "URL")]
+    forward: Option<String>,
+    /// How the backend is spoken to: grpc or http [default: grpc for port 4317, else http]
+    #[arg(long, env = "MARGINLAKE_FORWARD_PROTOCOL")]
+    forward_protocol: Option<String>,
+    /// Headers for the backend, name=value,name=value; the environment or the file keep them from the list of processes
+    #[arg(long, env = "MARGINLAKE_FORWARD_HEADERS", hide_env_values = true)]
+    forward_headers: Option<String>,
+    /// OTLP/gRPC endpoint for the collector's own metrics and traces [default: OTEL_EXPORTER_OTLP_ENDPOINT, else nowhere]
+    #[arg(long, env = "MARGINLAKE_TELEMETRY_ENDPOINT", value_name = "URL")]
+    telemetry_endpoint: Option<String>,
     /// Check configuration, keys and certificates, and end; exit code 2 where something is wrong
     #[arg(long)]
     check_config: bool,
+    /// Print the configuration in force (TOML), each value with its origin, without secrets, and end
+    #[arg(long)]
+    print_config: bool,
 }
 
 /// `[collect]` of the configuration file: the same names as the flags.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CollectSection {
-    state_dir: Option<PathBuf>,
+    state_dir: Option<String>,
     collector_id: Option<String>,
     grpc_addr: Option<String>,
     http_addr: Option<String>,
     commit_interval: Option<String>,
-    keys_file: Option<PathBuf>,
-    tls_cert: Option<PathBuf>,
-    tls_key: Option<PathBuf>,
-    tls_client_ca: Option<PathBuf>,
+    durability: Option<String>,
+    keys_file: Option<String>,
+    tls_cert: Option<String>,
+    tls_key: Option<String>,
+    tls_client_ca: Option<String>,
     max_body: Option<String>,
     max_inflated_body: Option<String>,
     max_in_flight: Option<String>,
     max_log: Option<String>,
+    forward: Option<String>,
+    forward_protocol: Option<String>,
+    forward_headers: Option<String>,
+    forward_compression: Option<String>,
+    forward_timeout: Option<String>,
+    forward_queue: Option<String>,
+    forward_ca: Option<String>,
+    forward_cert: Option<String>,
+    forward_key: Option<String>,
+    telemetry_endpoint: Option<String>,
+    telemetry_interval: Option<String>,
 }
 
 pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_collector=info,marginlake_lake=info");
-    let check_only = args.check_config;
-    let config = resolve(args)?;
+    let (check_only, print_only) = (args.check_config, args.print_config);
+    let lake = args.lake.clone();
+    let path = args.config.clone();
+    let file = config::load(path.as_deref())?;
+    let mut settings = Settings::new(path.as_deref(), std::env::args());
+    let config = resolve(args, file, &mut settings)?;
+    let mut out = std::io::stdout();
+    if print_only {
+        let lake = lake.map_or("# no lake was named".to_owned(), |lake| format!("# --lake {lake}"));
+        write!(out, "{lake}\n{}", settings.to_toml())?;
+        out.write_all(config::without_collect(path.as_deref())?.as_bytes())?;
+        return Ok(());
+    }
     if check_only {
-        writeln!(std::io::stdout(), "the configuration is good")?;
+        writeln!(out, "the configuration is good")?;
         return Ok(());
     }
     crate::runtime()?.block_on(async {
         // Before anything is started: whoever reads the ready line may signal at once.
         let stop = StopSignal::listen()?;
         let collector = Collector::start(config).await?;
-        let mut out = std::io::stdout();
         writeln!(
             out,
             "ready grpc={} http={}",
@@ -93,47 +139,96 @@ pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
         out.flush()?;
         stop.received().await?;
         tracing::info!("stopping: draining and committing");
-        collector.stop().await?;
+        let done = collector.stop().await?;
+        tracing::info!("{done}");
         Ok(())
     })
 }
 
-fn resolve(args: CollectArgs) -> anyhow::Result<Config> {
-    let file = config::load(args.config.as_deref())?;
+fn resolve(args: CollectArgs, file: FileConfig, settings: &mut Settings) -> anyhow::Result<Config> {
     let catalogue = file.catalogue()?;
     let section = file.collect;
-    let commit_interval = match (args.commit_interval, section.commit_interval) {
-        (Some(interval), _) => interval,
-        (None, Some(text)) => duration(&text).map_err(|error| Usage(format!("collect.commit_interval = {text:?}: {error}")))?,
-        (None, None) => Duration::from_secs(10),
-    };
-    let default = Limits::default();
+    let mut pick = |key, given, written, default| settings.pick(key, given, written, default);
+    let path = |text: &str| Ok(PathBuf::from(text));
+
+    let state_dir = pick("state_dir", args.state_dir, section.state_dir, None).read(path)?;
+    let collector_id = pick("collector_id", args.collector_id, section.collector_id, Some("default"));
+    // Nobody outside sends before somebody said so.
+    let grpc = pick("grpc_addr", args.grpc_addr, section.grpc_addr, Some("127.0.0.1:4317"));
+    let http = pick("http_addr", args.http_addr, section.http_addr, Some("127.0.0.1:4318"));
+    let commit = pick("commit_interval", args.commit_interval, section.commit_interval, Some("10s"));
+    let durability = pick("durability", args.durability, section.durability, Some("sync"));
+    let keys_file = pick("keys_file", args.keys_file, section.keys_file, None).read(path)?;
+    let tls = tls(
+        pick("tls_cert", args.tls_cert, section.tls_cert, None).read(path)?,
+        pick("tls_key", args.tls_key, section.tls_key, None).read(path)?,
+        pick("tls_client_ca", args.tls_client_ca, section.tls_client_ca, None).read(path)?,
+    )?;
     let limits = Limits {
-        body_bytes: size("max_body", section.max_body, default.body_bytes as u64)? as usize,
-        inflated_bytes: size("max_inflated_body", section.max_inflated_body, default.inflated_bytes as u64)? as usize,
-        in_flight_bytes: size("max_in_flight", section.max_in_flight, default.in_flight_bytes as u64)? as usize,
+        body_bytes: pick("max_body", None, section.max_body, Some("32MiB")).required(values::size)? as usize,
+        inflated_bytes: pick("max_inflated_body", None, section.max_inflated_body, Some("64MiB")).required(values::size)?
+            as usize,
+        in_flight_bytes: pick("max_in_flight", None, section.max_in_flight, Some("128MiB")).required(values::size)? as usize,
     };
-    let security = Security {
-        keys_file: args.keys_file.or(section.keys_file),
-        tls: tls(
-            args.tls_cert.or(section.tls_cert),
-            args.tls_key.or(section.tls_key),
-            args.tls_client_ca.or(section.tls_client_ca),
-        )?,
-    };
+    let max_log = pick("max_log", None, section.max_log, Some("8GiB"));
+    let security = Security { keys_file, tls };
     security.check().map_err(|error| Usage(exit::chain(&error.into())))?;
+
+    let url = pick("forward", args.forward, section.forward, None).text();
+    let protocol = pick("forward_protocol", args.forward_protocol, section.forward_protocol, None).text();
+    let headers = pick("forward_headers", args.forward_headers, section.forward_headers, None);
+    settings.redact_headers();
+    let mut pick = |key, written, default| settings.pick(key, None, written, default);
+    let compression = pick("forward_compression", section.forward_compression, Some("gzip")).text();
+    let timeout = pick("forward_timeout", section.forward_timeout, Some("10s")).required(values::duration)?;
+    let queue = pick("forward_queue", section.forward_queue, Some("1GiB")).required(values::size)?;
+    let files = ForwardFiles {
+        authorities: pick("forward_ca", section.forward_ca, None).read(path)?,
+        certificate: pick("forward_cert", section.forward_cert, None).read(path)?,
+        private_key: pick("forward_key", section.forward_key, None).read(path)?,
+    };
+    let forward = match url {
+        Some(url) => {
+            let made = Forward::new(
+                &url,
+                protocol.as_deref(),
+                &headers.read_secret(values::headers)?.unwrap_or_default(),
+                compression.as_deref().unwrap_or("gzip"),
+                &files,
+            );
+            let made = made.map_err(|error| Usage(exit::chain(&error.into())))?;
+            Some(made.with_timeout(timeout).with_queue_bytes(queue))
+        }
+        None => None,
+    };
+
+    let standard = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT")
+        .ok()
+        .filter(|url| !url.is_empty());
+    let named = settings.pick(
+        "telemetry_endpoint",
+        args.telemetry_endpoint,
+        section.telemetry_endpoint,
+        None,
+    );
+    let interval = settings.pick("telemetry_interval", None, section.telemetry_interval, Some("60s"));
+    let interval = interval.required(values::duration)?;
+    let telemetry = named.text().or(standard).map(|endpoint| SelfTelemetry { endpoint, interval });
     Ok(Config {
         lake: args.lake.unwrap_or_default(),
         security,
-        state_dir: args.state_dir.or(section.state_dir),
-        collector_id: args.collector_id.or(section.collector_id).unwrap_or_else(|| "default".into()),
-        grpc_address: listen("grpc_addr", args.grpc_addr, section.grpc_addr, 4317)?,
-        http_address: listen("http_addr", args.http_addr, section.http_addr, 4318)?,
-        commit_interval,
+        state_dir,
+        collector_id: collector_id.required(|text| Ok(text.to_owned()))?,
+        grpc_address: grpc.required(values::address)?,
+        http_address: http.required(values::address)?,
+        commit_interval: commit.required(values::duration)?,
+        durability: durability.required(values::durability)?,
         limits,
-        log_limit_bytes: size("max_log", section.max_log, 8 << 30)?,
+        log_limit_bytes: max_log.required(values::size)?,
         attribution: file.attribution,
         catalogue,
+        forward,
+        telemetry,
     })
 }
 
@@ -147,115 +242,5 @@ fn tls(cert: Option<PathBuf>, key: Option<PathBuf>, client_ca: Option<PathBuf>) 
             client_authorities,
         })),
         _ => Err(Usage("TLS needs both tls_cert and tls_key; tls_client_ca goes with them".into()).into()),
-    }
-}
-
-/// SIGTERM and SIGINT.
-#[cfg(unix)]
-struct StopSignal {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl StopSignal {
-    /// From here on the signals no longer end the process by themselves.
-    fn listen() -> std::io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn received(mut self) -> std::io::Result<()> {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-        Ok(())
-    }
-}
-
-#[cfg(not(unix))]
-struct StopSignal;
-
-#[cfg(not(unix))]
-impl StopSignal {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self)
-    }
-
-    async fn received(self) -> std::io::Result<()> {
-        tokio::signal::ctrl_c().await
-    }
-}
-
-/// Flag over file over loopback: nobody outside sends before somebody said so.
-fn listen(key: &str, flag: Option<SocketAddr>, file: Option<String>, port: u16) -> anyhow::Result<SocketAddr> {
-    match (flag, file) {
-        (Some(given), _) => Ok(given),
-        (None, Some(text)) => Ok(address(&text).map_err(|error| Usage(format!("collect.{key} = {text:?}: {error}")))?),
-        (None, None) => Ok(SocketAddr::from(([127, 0, 0, 1], port))),
-    }
-}
-
-/// `127.0.0.1:4317`, `[::1]:4317`, `localhost:4317`.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    let mut found = text
-        .to_socket_addrs()
-        .map_err(|_| format!("{text:?} is not HOST:PORT, such as 127.0.0.1:4317"))?;
-    found.next().ok_or_else(|| format!("{text:?} has no address"))
-}
-
-/// `500ms`, `10s`, `5m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is not a duration: write a whole number and ms, s, m or h, such as 10s");
-    let (number, unit) = split(text).ok_or_else(wrong)?;
-    match unit {
-        "ms" => Ok(Duration::from_millis(number)),
-        "s" => Ok(Duration::from_secs(number)),
-        "m" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        "h" => Ok(Duration::from_secs(number.saturating_mul(3600))),
-        _ => Err(wrong()),
-    }
-}
-
-/// `64MiB`, `8GiB`, `1000000`.
-fn size(key: &str, text: Option<String>, default: u64) -> anyhow::Result<u64> {
-    let Some(text) = text else { return Ok(default) };
-    let factor = |unit: &str| match unit {
-        "" | "B" => Some(1),
-        "KiB" => Some(1 << 10),
-        "MiB" => Some(1 << 20),
-        "GiB" => Some(1 << 30),
-        _ => None,
-    };
-    let bytes = split(&text)
-        .and_then(|(number, unit)| number.checked_mul(factor(unit)?))
-        .filter(|bytes| *bytes > 0);
-    let accepted = "write a whole number above zero and KiB, MiB or GiB, such as 64MiB";
-    Ok(bytes.ok_or_else(|| Usage(format!("collect.{key} = {text:?} is not a size: {accepted}")))?)
-}
-
-fn split(text: &str) -> Option<(u64, &str)> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    Some((text[..digits].parse().ok()?, text[digits..].trim()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_and_sizes_need_their_units() {
-        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert!(duration("10").is_err());
-        assert!(duration("ten seconds").is_err());
-        assert_eq!(size("x", Some("64 MiB".into()), 1).expect("a size"), 64 << 20);
-        assert!(size("x", Some("0".into()), 1).is_err());
-        assert!(size("x", Some("99999999999GiB".into()), 1).is_err());
     }
 }

@@ -106,6 +106,19 @@ pub(crate) fn parse(text: &str) -> Result<FileConfig, toml::de::Error> {
     toml::from_str(text)
 }
 
+/// What the file says beside `[collect]`, as it stands in force for a collector; empty without a file.
+pub(crate) fn without_collect(path: Option<&Path>) -> anyhow::Result<String> {
+    let Some(path) = path else { return Ok(String::new()) };
+    let shown = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| Usage(format!("cannot read the configuration {shown}: {error}")))?;
+    let mut table: toml::Table = toml::from_str(&text).map_err(|error| Usage(format!("configuration {shown}: {error}")))?;
+    table.remove("collect");
+    if table.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!("\n# From {shown}.\n{}", toml::to_string(&table)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -28,7 +28,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chrono::{DateTime, Utc};
 use clap::Args;
-use marginlake_collector::{Collector, Config, Limits, Security};
+use marginlake_collector::{Collector, Config, Durability, Limits, Security};
 use marginlake_lake::Lake;
 use marginlake_pricing::Catalogue;
 use marginlake_reporter::bills::BillFile;
@@ -118,7 +118,8 @@ async fn collect(lake: &Path, traces: Vec<Trace>, spans: u64, steps: &Steps) -> 
         .await
         .context("the sender stopped unexpectedly")??;
     steps.next("committing to the lake");
-    Ok(collector.stop().await?)
+    collector.stop().await?;
+    Ok(())
 }
 
 fn collector_config(lake: &Path) -> Config {
@@ -131,9 +132,12 @@ fn collector_config(lake: &Path) -> Config {
         http_address: free_port,
         security: Security::default(),
         commit_interval: Duration::from_secs(10),
+        durability: Durability::Sync,
         limits: Limits::default(),
         log_limit_bytes: 1 << 30,
         attribution: Default::default(),
+        forward: None,
+        telemetry: None,
         catalogue: Catalogue::embedded(),
     }
 }

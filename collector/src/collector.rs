@@ -1,21 +1,23 @@
 //! One running collector: listeners, log, pipeline.
 
+use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use marginlake_lake::{Lake, LakeError, Table};
+use marginlake_lake::{Claim, Lake, LakeError, Table};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::decode::Decoder;
+use crate::forward::{Annotator, Forwarder};
 use crate::pipeline::Pipeline;
 use crate::receive::{Credentials, Receiver, SecurityError, Server};
-use crate::telemetry::Counters;
-use crate::wal::{self, WalError, WriterOptions};
+use crate::state;
+use crate::telemetry::{self, Counters, Exporting};
+use crate::wal::{self, Appender, WalError, WriterOptions};
 
 /// Bytes after which a log segment is closed.
 const SEGMENT_BYTES: u64 = 64 << 20;
@@ -44,6 +46,14 @@ pub enum CollectorError {
         /// What was given.
         id: String,
     },
+    /// Another collector lives under the same id.
+    #[error("collector id {id:?} is in use on this lake by {owner}: give each collector an id of its own with --collector-id")]
+    IdInUse {
+        /// The id.
+        id: String,
+        /// Who has it.
+        owner: String,
+    },
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] WalError),
@@ -61,6 +71,37 @@ pub enum CollectorError {
     },
 }
 
+/// What a collector did between its start and its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// Spans and log records that were acknowledged.
+    pub accepted: u64,
+    /// Spans that were rejected by partial success.
+    pub rejected: u64,
+    /// Requests that were refused whole.
+    pub refused: u64,
+    /// Rows that were committed to the lake, replayed ones too.
+    pub stored: u64,
+    /// Acknowledged requests that are still in the log: the next start commits them.
+    pub in_log: u64,
+    /// Acknowledged requests that the backend does not have yet; `None` without one.
+    pub to_forward: Option<u64>,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "stopped: {} spans and log records accepted, {} rejected, {} requests refused; {} rows stored; {} requests left in the log",
+            self.accepted, self.rejected, self.refused, self.stored, self.in_log
+        )?;
+        match self.to_forward {
+            Some(requests) => write!(f, ", {requests} still to be forwarded"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// A running collector. Dropping it without [`Collector::stop`] is a crash: safe, but the next start has to replay.
 #[derive(Debug)]
 pub struct Collector {
@@ -70,7 +111,13 @@ pub struct Collector {
     stop_pipeline: CancellationToken,
     servers: Vec<JoinHandle<()>>,
     pipeline: JoinHandle<Result<(), WalError>>,
+    forwarder: Option<JoinHandle<Result<(), WalError>>>,
+    stop_forwarder: CancellationToken,
     receiver: Arc<Receiver>,
+    log: Appender,
+    counters: Arc<Counters>,
+    exporting: Option<Exporting>,
+    claim: Claim,
     log_thread: std::thread::JoinHandle<()>,
     follow: JoinHandle<()>,
 }
@@ -80,7 +127,7 @@ impl Collector {
     pub async fn start(config: Config) -> Result<Self, CollectorError> {
         let credentials = Arc::new(Credentials::load(config.security.clone())?);
         let lake = Lake::open(&config.lake)?;
-        let state = state_dir(&config, &lake)?;
+        let state = state::folder(&config, &lake)?;
         let recovered = wal::recover(&state)?;
         if recovered.records > 0 || recovered.torn_bytes > 0 {
             let (records, torn_bytes) = (recovered.records, recovered.torn_bytes);
@@ -98,6 +145,7 @@ impl Collector {
                 "records of the write-ahead log are damaged on the disk: what was acknowledged of them is lost"
             );
         }
+        let claim = claim(&lake, &config.collector_id, &state::token(&state)?).await?;
         let table = lake.ensure(Table::Spans).await?;
         let app_id = format!("{}/{}", config.collector_id, recovered.epoch);
         let committed = table
@@ -106,16 +154,36 @@ impl Collector {
             .and_then(|version| u64::try_from(version).ok())
             .unwrap_or(0);
 
-        let reader = wal::Reader::new(&recovered.folder, committed + 1);
+        let (log_folder, epoch) = (recovered.folder.clone(), recovered.epoch.clone());
+        let reader = wal::Reader::new(&log_folder, committed + 1);
+        let hold = config
+            .forward
+            .as_ref()
+            .map(|forward| Forwarder::hold(forward, &state, &epoch));
         let options = WriterOptions {
             segment_bytes: SEGMENT_BYTES,
             limit_bytes: config.log_limit_bytes,
-            hold: None,
+            hold,
+            durability: config.durability,
         };
         let (log, durable, log_thread) = wal::start(recovered.continue_after(committed), options)?;
         log.release(committed).await;
 
         let counters = Arc::new(Counters::default());
+        counters.logged_sequence.store(durable.borrow().sequence, Ordering::Relaxed);
+        counters.committed_sequence.store(committed, Ordering::Relaxed);
+        let forwarder = config.forward.as_ref().map(|forward| {
+            let annotator = Annotator::new(&config.attribution, config.catalogue, config.limits.inflated_bytes);
+            Forwarder::new(
+                forward,
+                &state,
+                &log_folder,
+                &epoch,
+                log.clone(),
+                annotator,
+                Arc::clone(&counters),
+            )
+        });
         let lake_ready = Arc::new(AtomicBool::new(true));
         let pipeline = Pipeline {
             reader,
@@ -128,19 +196,25 @@ impl Collector {
             lake_ready: Arc::clone(&lake_ready),
         };
         let receiver = Arc::new(Receiver {
-            log,
+            log: log.clone(),
             limits: config.limits,
             credentials: Arc::clone(&credentials),
             checks: Semaphore::new(std::thread::available_parallelism().map_or(2, std::num::NonZero::get)),
-            keep_metrics: false,
+            keep_metrics: config.forward.is_some(),
             in_flight: Semaphore::new(config.limits.in_flight_bytes.min(Semaphore::MAX_PERMITS)),
-            counters,
+            counters: Arc::clone(&counters),
             lake_ready,
         });
         let grpc = bind(config.grpc_address).await?;
         let http = bind(config.http_address).await?;
         let (stop_receiving, stop_pipeline) = (CancellationToken::new(), CancellationToken::new());
         let addresses = (grpc.address(), http.address());
+        let exporting = config
+            .telemetry
+            .as_ref()
+            .and_then(|settings| telemetry::start(settings, &config.collector_id, &[addresses.0, addresses.1], &counters));
+        let stop_forwarder = CancellationToken::new();
+        let forwarder = forwarder.map(|forwarder| tokio::spawn(forwarder.run(durable.clone(), stop_forwarder.clone())));
         let follow = tokio::spawn(credentials.follow());
         let serve = |server: Server| tokio::spawn(server.serve(Arc::clone(&receiver), stop_receiving.clone()));
         Ok(Self {
@@ -150,7 +224,13 @@ impl Collector {
             pipeline: tokio::spawn(pipeline.run(durable, stop_pipeline.clone())),
             stop_receiving,
             stop_pipeline,
+            forwarder,
+            stop_forwarder,
             receiver,
+            log,
+            counters,
+            exporting,
+            claim,
             log_thread,
             follow,
         })
@@ -166,23 +246,61 @@ impl Collector {
         self.http
     }
 
-    /// Stops receiving, lets running requests finish, commits what is in the log.
-    pub async fn stop(self) -> Result<(), CollectorError> {
+    /// Stops receiving, lets running requests finish, commits what is in the log, and says what was done.
+    pub async fn stop(self) -> Result<Stopped, CollectorError> {
         self.stop_receiving.cancel();
         self.follow.abort();
         for server in self.servers {
             server.await.map_err(|_| CollectorError::Stopped { part: "receiver" })?;
         }
+        self.log.sync().await;
         self.stop_pipeline.cancel();
         self.pipeline
             .await
             .map_err(|_| CollectorError::Stopped { part: "pipeline" })??;
-        drop(self.receiver);
+        self.stop_forwarder.cancel();
+        if let Some(forwarder) = self.forwarder {
+            forwarder.await.map_err(|_| CollectorError::Stopped { part: "forwarder" })??;
+        }
+        let stopped = stopped(&self.counters);
+        if let Some(exporting) = self.exporting {
+            let _ = tokio::task::spawn_blocking(move || exporting.stop()).await;
+        }
+        drop((self.receiver, self.log));
         // A connection that outlived the grace time may hold the last appender; the process ends anyway.
         if self.log_thread.is_finished() {
             self.log_thread.join().map_err(|_| CollectorError::Stopped { part: "log" })?;
         }
-        Ok(())
+        self.claim.release().await?;
+        Ok(stopped)
+    }
+}
+
+fn stopped(counters: &Counters) -> Stopped {
+    let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+    let forward = &counters.forward;
+    Stopped {
+        accepted: count(&counters.acknowledged),
+        rejected: count(&counters.rejected),
+        refused: counters.refused_by.total(),
+        stored: count(&counters.committed),
+        in_log: counters.waiting(),
+        to_forward: forward
+            .is_on
+            .load(Ordering::Relaxed)
+            .then(|| count(&counters.logged_sequence).saturating_sub(count(&forward.sequence))),
+    }
+}
+
+/// Two collectors under one id would be one to everybody who looks at the lake.
+async fn claim(lake: &Lake, id: &str, token: &str) -> Result<Claim, CollectorError> {
+    match Claim::take(lake, &format!("collector-{id}"), token).await {
+        Ok(claim) => Ok(claim),
+        Err(LakeError::Claimed { owner, .. }) => Err(CollectorError::IdInUse {
+            id: id.to_owned(),
+            owner,
+        }),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -190,19 +308,4 @@ async fn bind(address: SocketAddr) -> Result<Server, CollectorError> {
     Server::bind(address)
         .await
         .map_err(|source| CollectorError::Listen { address, source })
-}
-
-fn state_dir(config: &Config, lake: &Lake) -> Result<PathBuf, CollectorError> {
-    let id = &config.collector_id;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-    if id.is_empty() || id.starts_with('.') || !id.chars().all(plain) {
-        return Err(CollectorError::CollectorId { id: id.clone() });
-    }
-    match (&config.state_dir, lake.local_path()) {
-        (Some(folder), _) => Ok(folder.clone()),
-        (None, Some(lake)) => Ok(lake.join("_collector").join(id)),
-        (None, None) => Err(CollectorError::StateDir {
-            lake: config.lake.clone(),
-        }),
-    }
 }

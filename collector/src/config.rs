@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use marginlake_pricing::Catalogue;
 
+use crate::forward::Forward;
 use crate::receive::{Limits, Security};
 use crate::recognise::AttributionConfig;
+use crate::telemetry::SelfTelemetry;
+use crate::wal::Durability;
 
 /// One collector.
 #[derive(Debug, Clone)]
@@ -26,12 +29,18 @@ pub struct Config {
     pub security: Security,
     /// How long rows wait for a commit: shorter shows data sooner, longer makes fewer and larger files.
     pub commit_interval: Duration,
+    /// When a request is acknowledged.
+    pub durability: Durability,
     /// Bounds on requests.
     pub limits: Limits,
     /// Bytes that the write-ahead log may hold while the lake cannot be written; then clients are asked to retry.
     pub log_limit_bytes: u64,
     /// Attributes that name customers, users, features..., before the defaults.
     pub attribution: AttributionConfig,
+    /// A backend that gets everything received, with costs added.
+    pub forward: Option<Forward>,
+    /// Where the collector reports about itself.
+    pub telemetry: Option<SelfTelemetry>,
     /// Prices, with the user's own layered over the built-in ones.
     pub catalogue: &'static Catalogue,
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::columns::Rows;
 use crate::decode::Decoder;
-use crate::telemetry::Counters;
+use crate::telemetry::{CommitTimer, Counters};
 use crate::wal::{Appender, Durable, Reader, WalError};
 
 /// Rows that one commit holds at the most: bounds memory, whatever the commit interval.
@@ -55,6 +55,7 @@ impl Pipeline {
         loop {
             let known = *durable.borrow_and_update();
             self.counters.log_bytes.store(known.bytes, Ordering::Relaxed);
+            self.counters.logged_sequence.store(known.sequence, Ordering::Relaxed);
             let more = self.read(known.sequence, &mut pending).await?;
             let stopping = stop.is_cancelled();
             let due = pending.since.map(|since| since + self.commit_interval);
@@ -101,6 +102,10 @@ impl Pipeline {
         let Some(last) = entries.last().map(|logged| logged.sequence) else {
             return Ok(false);
         };
+        if pending.since.is_none() {
+            let oldest = entries.first().map_or(0, |logged| logged.entry.received_at_unix_nano);
+            self.counters.oldest_unix_nano.store(oldest, Ordering::Relaxed);
+        }
         let decoder = &mut self.decoder;
         let Rows {
             batch,
@@ -131,7 +136,11 @@ impl Pipeline {
         };
         let mut retry = FIRST_RETRY;
         loop {
-            match self.try_commit(pending, &transaction).await {
+            let timer = CommitTimer::start();
+            let committed = self.try_commit(pending, &transaction).await;
+            let error = committed.as_ref().err().map(|error| chain(error));
+            self.counters.commit_done(&timer, pending.rows, error.as_deref());
+            match committed {
                 Ok(()) => break,
                 Err(error) => {
                     self.counters.commit_failures.fetch_add(1, Ordering::Relaxed);
@@ -149,6 +158,8 @@ impl Pipeline {
             retry = (retry * 2).min(LAST_RETRY);
         }
         self.lake_ready.store(true, Ordering::Relaxed);
+        self.counters.oldest_unix_nano.store(0, Ordering::Relaxed);
+        self.counters.committed_sequence.store(pending.sequence, Ordering::Relaxed);
         self.counters.committed.fetch_add(pending.rows as u64, Ordering::Relaxed);
         self.counters.calls.fetch_add(pending.calls, Ordering::Relaxed);
         self.counters.unrecognised.fetch_add(pending.unrecognised, Ordering::Relaxed);

@@ -88,6 +88,14 @@ pub enum LakeError {
         /// When it ends unless renewed (RFC 3339).
         until: String,
     },
+    /// A name that only one process may have at a time has one already.
+    #[error("{name} is in use on this lake by {owner}")]
+    Claimed {
+        /// The name.
+        name: String,
+        /// Who has it.
+        owner: String,
+    },
     /// The lease that this work was done under is no longer ours: nothing more may be changed under it.
     #[error("the lease for {task} of this lake was lost to another owner: nothing more was changed; run it again")]
     LeaseLost {
@@ -122,7 +130,7 @@ impl LakeError {
     pub fn is_retryable(&self) -> bool {
         match self {
             LakeError::Io { .. } | LakeError::Conflict { .. } | LakeError::Delta { .. } | LakeError::Store { .. } => true,
-            LakeError::Leased { .. } | LakeError::LeaseLost { .. } => true,
+            LakeError::Leased { .. } | LakeError::LeaseLost { .. } | LakeError::Claimed { .. } => true,
             LakeError::Compaction { .. } => false,
             LakeError::Parquet { .. } | LakeError::Query { .. } => false,
             LakeError::Location { .. } | LakeError::Missing { .. } | LakeError::Schema { .. } => false,

@@ -41,6 +41,7 @@ struct Shared {
     task: String,
     owner: String,
     locked_on: Option<String>,
+    token: Option<String>,
     number: u64,
     lost: AtomicBool,
 }
@@ -52,6 +53,9 @@ struct Held {
     /// The machine whose lock the owner holds for as long as it lives.
     #[serde(default)]
     locked_on: Option<String>,
+    /// What the owner knows itself by after a crash, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
 }
 
 impl Lease {
@@ -61,18 +65,24 @@ impl Lease {
     }
 
     async fn acquire_for(lake: &Lake, task: &str, life: Duration) -> Result<Lease, LakeError> {
+        Self::acquire_as(lake, task, life, None).await
+    }
+
+    /// Whoever shows the `token` of the owner before is that owner, started again, and need not wait.
+    pub(crate) async fn acquire_as(lake: &Lake, task: &str, life: Duration, token: Option<&str>) -> Result<Lease, LakeError> {
         let store = lake.store_below(&format!("_leases/{task}"))?;
         let lock = lock(lake, task);
         let locked_on = lock.as_ref().and_then(|_| machine());
         let highest = numbers(&store).await?.pop();
         if let Some(number) = highest {
-            refuse_while_held(&store, task, number, locked_on.as_deref()).await?;
+            refuse_while_held(&store, task, number, locked_on.as_deref(), token).await?;
         }
         let shared = Arc::new(Shared {
             store,
             task: task.to_owned(),
             owner: owner(),
             locked_on,
+            token: token.map(str::to_owned),
             number: highest.unwrap_or(0) + 1,
             lost: AtomicBool::new(false),
         });
@@ -135,6 +145,7 @@ impl Shared {
             owner: self.owner.clone(),
             until_unix_ms: now_unix_ms().saturating_add(u64::try_from(life.as_millis()).unwrap_or(u64::MAX)),
             locked_on: self.locked_on.clone(),
+            token: self.token.clone(),
         };
         let bytes = serde_json::to_vec(&held).unwrap_or_default();
         self.store.put_opts(&path(self.number), bytes.into(), mode.into()).await?;
@@ -149,7 +160,7 @@ impl Shared {
     /// Somebody was faster.
     async fn taken(&self) -> LakeError {
         match numbers(&self.store).await.map(|mut numbers| numbers.pop()) {
-            Ok(Some(number)) => match refuse_while_held(&self.store, &self.task, number, None).await {
+            Ok(Some(number)) => match refuse_while_held(&self.store, &self.task, number, None, None).await {
                 Err(error) => error,
                 Ok(()) => LakeError::LeaseLost { task: self.task.clone() },
             },
@@ -165,6 +176,7 @@ async fn renew(shared: Arc<Shared>, life: Duration) {
         match numbers(&shared.store).await {
             Ok(numbers) if numbers.last() != Some(&shared.number) => {
                 shared.lost.store(true, Ordering::Relaxed);
+                tracing::error!(task = shared.task, "somebody else has taken this lease over");
                 return;
             }
             Ok(_) => {
@@ -184,6 +196,7 @@ async fn refuse_while_held(
     task: &str,
     number: u64,
     locked_on: Option<&str>,
+    token: Option<&str>,
 ) -> Result<(), LakeError> {
     let failed = |source| LakeError::Store {
         action: "read",
@@ -200,7 +213,8 @@ async fn refuse_while_held(
         return Ok(());
     };
     let is_dead = locked_on.is_some() && held.locked_on.as_deref() == locked_on;
-    if is_dead || held.until_unix_ms <= now_unix_ms() {
+    let is_ours = token.is_some() && held.token.as_deref() == token;
+    if is_dead || is_ours || held.until_unix_ms <= now_unix_ms() {
         return Ok(());
     }
     let until = i64::try_from(held.until_unix_ms)

@@ -4,6 +4,7 @@
 //! prices or revenue.
 
 mod append;
+mod claim;
 mod data_file;
 mod durable;
 mod error;
@@ -20,6 +21,7 @@ pub mod receipt;
 pub mod schema;
 
 pub use append::{AppTransaction, Staged};
+pub use claim::Claim;
 pub use data_file::{days_since_epoch, next_day};
 pub use error::LakeError;
 pub use lease::Lease;

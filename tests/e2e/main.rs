@@ -6,6 +6,8 @@ mod bad_input;
 mod collect;
 mod crash;
 mod documents;
+mod edge;
+mod forward;
 mod kills;
 mod night;
 mod outage;

@@ -51,6 +51,15 @@ pub(crate) fn value(lake: &Path, query: &str) -> Value {
     object.values().next().cloned().expect("a column")
 }
 
+/// Asks again and again, until the answer is yes; far longer than anything here takes.
+pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let started = std::time::Instant::now();
+    while !is_so() {
+        assert!(started.elapsed().as_secs() < 60, "waited a minute until {what}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}
+
 /// A running collector; killed when dropped.
 pub(crate) struct Collector {
     child: Child,
@@ -81,12 +90,16 @@ impl Collector {
             "127.0.0.1:0",
         ];
         let mut command = marginlake(&[&fixed, more].concat());
-        let mut child = command
+        let child = command
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn()
-            .expect("the collector starts");
+            .spawn();
+        Self::of(child.expect("the collector starts"))
+    }
+
+    /// One whose standard output is piped; `None` where it ends before it is ready.
+    pub(crate) fn of(mut child: Child) -> Option<Self> {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped"))
             .read_line(&mut line)
@@ -127,6 +140,15 @@ impl Collector {
         }
     }
 
+    /// As [`Collector::stop`]; what it wrote to standard error, which must be piped.
+    pub(crate) fn stop_and_hear(mut self) -> String {
+        let mut stderr = self.child.stderr.take().expect("piped");
+        self.stop();
+        let mut said = String::new();
+        stderr.read_to_string(&mut said).expect("text");
+        said
+    }
+
     /// SIGTERM: drains, commits, exits 0.
     pub(crate) fn stop(mut self) {
         let id = self.child.id().to_string();
@@ -151,6 +173,13 @@ impl Collector {
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.request(&format!("GET {path} HTTP/1.1"), "", b"").expect("an answer")
+    }
+
+    /// The value of one line of `/metrics`; 0 where there is none.
+    pub(crate) fn metric(&self, line: &str) -> u64 {
+        let text = String::from_utf8(self.get("/metrics").body).expect("text");
+        let found = text.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' '));
+        found.map_or(0, |value| value.parse().expect("a number"))
     }
 
     pub(crate) fn request(&self, line: &str, headers: &str, body: &[u8]) -> std::io::Result<Answer> {

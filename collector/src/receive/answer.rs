@@ -6,6 +6,7 @@
 use prost::Message;
 
 use super::Service;
+use crate::messages::{Any, Delay, ExportResponse, PartialSuccess, RetryInfo, RpcStatus};
 use crate::wal::Encoding;
 
 /// What became of an accepted request.
@@ -15,7 +16,7 @@ pub(crate) struct Outcome {
     pub(crate) accepted: u64,
     /// Records that were refused for good.
     pub(crate) rejected: u64,
-    /// Why, for people.
+    /// Why, for people; a warning where nothing was rejected.
     pub(crate) message: String,
 }
 
@@ -30,6 +31,22 @@ pub(crate) enum Kind {
     Unauthenticated,
     Overloaded,
     Internal,
+}
+
+impl Kind {
+    /// The reason under which refusals are counted.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::BadData => "bad_data",
+            Kind::TooLarge => "too_large",
+            Kind::UnsupportedMediaType => "unsupported_media_type",
+            Kind::UnknownPath => "unknown_path",
+            Kind::WrongMethod => "wrong_method",
+            Kind::Unauthenticated => "unauthenticated",
+            Kind::Overloaded => "overloaded",
+            Kind::Internal => "internal",
+        }
+    }
 }
 
 /// A refused request: what the client is told.
@@ -98,68 +115,10 @@ impl Failure {
     }
 }
 
-/// `google.rpc.Status`, by hand: the one message of googleapis that OTLP needs.
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatus {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-}
-
-/// `google.rpc.Status` with details, as gRPC carries it in `grpc-status-details-bin`.
-#[derive(Clone, PartialEq, Message)]
-struct RpcStatusDetails {
-    #[prost(int32, tag = "1")]
-    code: i32,
-    #[prost(string, tag = "2")]
-    message: String,
-    #[prost(message, repeated, tag = "3")]
-    details: Vec<Any>,
-}
-
-/// `google.protobuf.Any`.
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-/// `google.rpc.RetryInfo`.
-#[derive(Clone, PartialEq, Message)]
-struct RetryInfo {
-    #[prost(message, optional, tag = "1")]
-    retry_delay: Option<Delay>,
-}
-
-/// `google.protobuf.Duration`.
-#[derive(Clone, PartialEq, Message)]
-struct Delay {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-}
-
-/// All `Export*PartialSuccess` messages share these two fields.
-#[derive(Clone, PartialEq, Message)]
-struct PartialSuccess {
-    #[prost(int64, tag = "1")]
-    rejected: i64,
-    #[prost(string, tag = "2")]
-    error_message: String,
-}
-
-/// All `Export*ServiceResponse` messages have only this field.
-#[derive(Clone, PartialEq, Message)]
-struct ExportResponse {
-    #[prost(message, optional, tag = "1")]
-    partial_success: Option<PartialSuccess>,
-}
-
 /// The body of a successful answer.
 pub(crate) fn success(outcome: &Outcome, service: Service, encoding: Encoding) -> Vec<u8> {
-    let partial = outcome.rejected > 0;
+    // The specification lets a server warn this way although it took everything.
+    let partial = outcome.rejected > 0 || !outcome.message.is_empty();
     match encoding {
         Encoding::Protobuf => {
             let rejected = i64::try_from(outcome.rejected).unwrap_or(i64::MAX);
@@ -189,21 +148,24 @@ pub(crate) fn success(outcome: &Outcome, service: Service, encoding: Encoding) -
 pub(crate) fn status_with_retry_info(failure: &Failure) -> Option<Vec<u8>> {
     let seconds = i64::from(failure.retry_after_seconds?);
     let retry = RetryInfo {
-        retry_delay: Some(Delay { seconds }),
+        retry_delay: Some(Delay { seconds, nanos: 0 }),
     };
     let details = vec![Any {
-        type_url: "type.googleapis.com/google.rpc.RetryInfo".into(),
+        type_url: RetryInfo::TYPE_URL.into(),
         value: retry.encode_to_vec(),
     }];
     let (code, message) = (failure.grpc_code(), failure.message.clone());
-    Some(RpcStatusDetails { code, message, details }.encode_to_vec())
+    Some(RpcStatus { code, message, details }.encode_to_vec())
 }
 
 /// The body of a refusal.
 pub(crate) fn status(failure: &Failure, encoding: Encoding) -> Vec<u8> {
     let (code, message) = (failure.grpc_code(), failure.message.clone());
     match encoding {
-        Encoding::Protobuf => RpcStatus { code, message }.encode_to_vec(),
+        Encoding::Protobuf => {
+            let details = Vec::new();
+            RpcStatus { code, message, details }.encode_to_vec()
+        }
         Encoding::Json => serde_json::json!({ "code": code, "message": message })
             .to_string()
             .into_bytes(),

@@ -41,6 +41,7 @@ pub(super) async fn serve(receiver: &Receiver, request: Request<Body>) -> Respon
             respond([Frame::data(frame.freeze()), Frame::trailers(trailers)].into())
         }
         Err(failure) => {
+            receiver.counters.refused_by.add(failure.kind.as_str(), 1);
             let mut response = respond(Vec::new());
             let headers = response.headers_mut();
             headers.insert("grpc-status", HeaderValue::from(failure.grpc_code()));

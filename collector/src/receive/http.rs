@@ -20,6 +20,7 @@ pub(super) async fn serve(receiver: &Receiver, request: Request<Body>) -> Respon
     match export(receiver, service, request).await {
         Ok((service, outcome)) => respond(200, encoding, answer::success(&outcome, service, encoding)),
         Err(failure) => {
+            receiver.counters.refused_by.add(failure.kind.as_str(), 1);
             let mut response = respond(failure.http_status(), encoding, answer::status(&failure, encoding));
             let headers = response.headers_mut();
             if let Some(seconds) = failure.retry_after_seconds {

@@ -28,6 +28,11 @@ pub use credentials::{Security, SecurityError, TlsFiles};
 pub(crate) use inspect::{as_protobuf, id_fault};
 pub(crate) use server::Server;
 
+/// Reading certificates and keys, for clients too.
+pub(crate) mod tls {
+    pub(crate) use super::credentials::{authorities, certificates, private_key, provider};
+}
+
 use crate::telemetry::Counters;
 use crate::wal::{Appender, Compression, Encoding, Entry, Signal};
 use answer::{Failure, Outcome};
@@ -99,10 +104,9 @@ impl Receiver {
     /// A place for `bytes` among the requests in flight; refused, not queued, when there is none.
     fn admit(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Failure> {
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.in_flight.try_acquire_many(permits).map_err(|_| {
-            self.counters.refused.fetch_add(1, Ordering::Relaxed);
-            Failure::overloaded("too many bytes in flight")
-        })
+        self.in_flight
+            .try_acquire_many(permits)
+            .map_err(|_| Failure::overloaded("too many bytes in flight"))
     }
 
     /// Checks a body, logs it as it came, and says what was accepted. Whoever gets an [`Outcome`] has it durable.
@@ -110,8 +114,7 @@ impl Receiver {
         let signal = match received.service {
             Service::Traces => Signal::Traces,
             Service::Logs => Signal::Logs,
-            Service::Metrics if self.keep_metrics => Signal::Metrics,
-            Service::Metrics => return Ok(Outcome::default()),
+            Service::Metrics => Signal::Metrics,
         };
         let limit = self.limits.inflated_bytes;
         // Inflating and checking a large body takes milliseconds: not on the threads that serve sockets.
@@ -126,7 +129,7 @@ impl Receiver {
             .map_err(|error| Failure::internal(format!("the check stopped: {error}")))??;
         drop(turn);
         self.counters.rejected.fetch_add(outcome.rejected, Ordering::Relaxed);
-        if outcome.accepted > 0 {
+        if outcome.accepted > 0 && (signal != Signal::Metrics || self.keep_metrics) {
             let entry = Entry {
                 received_at_unix_nano: now_unix_nano(),
                 signal,
@@ -135,10 +138,8 @@ impl Receiver {
                 tenant: received.tenant,
                 body: received.body,
             };
-            self.log.append(entry).await.map_err(|error| {
-                self.counters.refused.fetch_add(1, Ordering::Relaxed);
-                Failure::out_of_room(error.to_string())
-            })?;
+            let logged = self.log.append(entry).await;
+            logged.map_err(|error| Failure::out_of_room(error.to_string()))?;
             if signal != Signal::Metrics {
                 self.counters.acknowledged.fetch_add(outcome.accepted, Ordering::Relaxed);
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http_body_util::Full;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -112,7 +113,12 @@ async fn route(receiver: &Receiver, request: Request<Body>) -> Response<Body> {
             "/healthz" => return text(StatusCode::OK, "ok\n".into()),
             "/readyz" if receiver.lake_ready.load(Ordering::Relaxed) => return text(StatusCode::OK, "ready\n".into()),
             "/readyz" => return text(StatusCode::SERVICE_UNAVAILABLE, "the lake cannot be written\n".into()),
-            "/metrics" => return text(StatusCode::OK, receiver.counters.prometheus()),
+            "/metrics" => {
+                let mut response = text(StatusCode::OK, receiver.counters.prometheus());
+                let version = HeaderValue::from_static("text/plain; version=0.0.4");
+                response.headers_mut().insert(CONTENT_TYPE, version);
+                return response;
+            }
             _ => {}
         }
     }

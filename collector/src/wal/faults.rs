@@ -240,6 +240,7 @@ const OPTIONS: WriterOptions = WriterOptions {
     segment_bytes: 400,
     limit_bytes: 1 << 20,
     hold: None,
+    durability: Durability::Sync,
 };
 
 impl World {

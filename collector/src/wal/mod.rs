@@ -31,9 +31,8 @@ use std::path::PathBuf;
 pub(crate) use format::{Compression, Encoding, Entry, Signal};
 pub(crate) use reader::{Damage, Reader};
 pub(crate) use recover::{Recovered, recover};
-#[cfg(test)]
-pub(crate) use writer::Hold;
-pub(crate) use writer::{Appender, Durable, WriterOptions, start};
+pub use writer::Durability;
+pub(crate) use writer::{Appender, Durable, Hold, WriterOptions, start};
 
 /// Why the log did not take a record.
 #[derive(Debug, thiserror::Error)]

@@ -23,6 +23,7 @@ const SMALL: WriterOptions = WriterOptions {
     segment_bytes: 200,
     limit_bytes: 1 << 20,
     hold: None,
+    durability: Durability::Sync,
 };
 
 async fn write(state: &Path, bodies: &[&str], options: WriterOptions) -> (String, Vec<u64>) {
@@ -136,6 +137,7 @@ async fn a_full_log_refuses_and_takes_again_after_a_release() {
         segment_bytes: 100,
         limit_bytes: 400,
         hold: None,
+        durability: Durability::Sync,
     };
     let (log, durable, thread) = start(recovered, options).expect("started");
     let body = "y".repeat(100);
@@ -165,6 +167,7 @@ async fn a_second_reader_keeps_committed_segments_within_its_bound_and_never_fil
             done: 0,
             limit_bytes: 500,
         }),
+        durability: Durability::Sync,
     };
     let (log, durable, thread) = start(recovered, options).expect("started");
     let body = "z".repeat(100);
@@ -185,6 +188,33 @@ async fn a_second_reader_keeps_committed_segments_within_its_bound_and_never_fil
     drop(log);
     thread.join().expect("ended");
     assert_eq!(read(state.path(), 1), [], "both are done with it");
+}
+
+#[tokio::test]
+async fn with_an_interval_a_record_is_answered_at_once_and_read_when_it_is_synced() {
+    let state = tempfile::tempdir().expect("folder");
+    let options = WriterOptions {
+        durability: Durability::Interval(std::time::Duration::from_secs(3600)),
+        ..SMALL
+    };
+    let (log, durable, thread) = start(recover(state.path()).expect("recovered"), options).expect("started");
+    assert_eq!(log.append(entry("one")).await.expect("answered"), 1);
+    assert_eq!(
+        durable.borrow().sequence,
+        0,
+        "the lake must not get what a power cut may take from the log"
+    );
+    log.sync().await;
+    assert_eq!(durable.borrow().sequence, 1);
+    // Segments that are full are synced on the way.
+    for sequence in 2..=9 {
+        assert_eq!(log.append(entry(&"x".repeat(100))).await.expect("answered"), sequence);
+    }
+    assert!(durable.borrow().sequence > 1);
+    drop(log);
+    thread.join().expect("ended");
+    assert_eq!(durable.borrow().sequence, 9, "the end syncs");
+    assert_eq!(read(state.path(), 1).len(), 9);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -21,15 +22,24 @@ pub(crate) struct WriterOptions {
     pub(crate) limit_bytes: u64,
     /// A second reader, if there is one.
     pub(crate) hold: Option<Hold>,
+    /// When a record is answered.
+    pub(crate) durability: Durability,
+}
+
+/// When a request is acknowledged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When its bytes are on the disk.
+    #[default]
+    Sync,
+    /// When the operating system has its bytes; they are put on the disk this often. A killed process loses nothing, a
+    /// power cut what came since.
+    Interval(Duration),
 }
 
 /// Keeps what the lake already has for a second reader with a cursor of its own, within a bound: it never makes the log
 /// look full, and what does not fit is forgotten, oldest first.
 #[derive(Debug, Clone, Copy)]
-#[cfg_attr(
-    not(test),
-    allow(dead_code, reason = "forwarding, which reads the log a second time, is not built yet")
-)]
 pub(crate) struct Hold {
     /// The last sequence that the second reader is done with.
     pub(crate) done: u64,
@@ -51,11 +61,8 @@ pub(crate) struct Durable {
 enum Command {
     Append(Entry, oneshot::Sender<Result<u64, WalError>>),
     Release(u64),
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "forwarding, which reads the log a second time, is not built yet")
-    )]
     ReleaseHold(u64),
+    Sync(Option<oneshot::Sender<()>>),
 }
 
 /// Hands requests to the log. Cheap to clone.
@@ -65,7 +72,7 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    /// Returns the record's sequence when the record is on the disk.
+    /// Returns the record's sequence when the record is as durable as was asked for.
     pub(crate) async fn append(&self, entry: Entry) -> Result<u64, WalError> {
         let (answer, synced) = oneshot::channel();
         self.commands
@@ -81,11 +88,16 @@ impl Appender {
         let _ = self.commands.send(Command::Release(sequence)).await;
     }
 
+    /// Puts on the disk what was appended so far.
+    pub(crate) async fn sync(&self) {
+        let (answer, synced) = oneshot::channel();
+        // A closed log has nothing left to sync.
+        if self.commands.send(Command::Sync(Some(answer))).await.is_ok() {
+            let _ = synced.await;
+        }
+    }
+
     /// The second reader is done with everything up to `sequence`.
-    #[cfg_attr(
-        not(test),
-        allow(dead_code, reason = "forwarding, which reads the log a second time, is not built yet")
-    )]
     pub(crate) async fn release_hold(&self, sequence: u64) {
         let _ = self.commands.send(Command::ReleaseHold(sequence)).await;
     }
@@ -99,6 +111,9 @@ pub(crate) fn start(
     let folder = recovered.folder.clone();
     let (mut writer, watched) = Writer::open(recovered, options)?;
     let (commands, receive) = mpsc::channel(1024);
+    if let Durability::Interval(interval) = options.durability {
+        sync_every(interval, commands.downgrade()).map_err(io("start a thread for", &folder))?;
+    }
     let thread = std::thread::Builder::new()
         .name("wal".into())
         .spawn(move || writer.run(receive));
@@ -107,6 +122,21 @@ pub(crate) fn start(
         watched,
         thread.map_err(io("start a thread for", folder))?,
     ))
+}
+
+/// Asks for a sync again and again, for as long as somebody appends.
+fn sync_every(interval: Duration, commands: mpsc::WeakSender<Command>) -> std::io::Result<()> {
+    let thread = std::thread::Builder::new().name("wal-sync".into());
+    let ask = move || {
+        loop {
+            std::thread::sleep(interval);
+            let Some(commands) = commands.upgrade() else { return };
+            if commands.blocking_send(Command::Sync(None)).is_err() {
+                return;
+            }
+        }
+    };
+    thread.spawn(ask).map(drop)
 }
 
 #[derive(Debug)]
@@ -121,6 +151,9 @@ pub(super) struct Writer {
     folder: PathBuf,
     epoch: [u8; 16],
     next_sequence: u64,
+    /// The last sequence that is on the disk. Readers see nothing behind it: what the lake has and a power cut took from
+    /// the log would make the next records look committed.
+    synced: u64,
     open: Option<(Segment, Box<dyn disk::Segment>)>,
     /// Not yet in the lake.
     closed: VecDeque<Segment>,
@@ -152,6 +185,7 @@ impl Writer {
             folder: recovered.folder,
             epoch: recovered.epoch_bytes,
             next_sequence: recovered.next_sequence,
+            synced: recovered.next_sequence - 1,
             open: None,
             closed,
             held: VecDeque::new(),
@@ -173,6 +207,7 @@ impl Writer {
                 self.append(std::mem::take(&mut waiting));
             }
         }
+        self.sync();
     }
 
     fn take(&mut self, command: Command, waiting: &mut Vec<Waiting>) {
@@ -186,7 +221,35 @@ impl Writer {
                 self.forget();
                 self.publish();
             }
+            Command::Sync(answer) => {
+                // What arrived before the request to sync is synced with it.
+                if !waiting.is_empty() {
+                    self.append(std::mem::take(waiting));
+                }
+                self.sync();
+                if let Some(answer) = answer {
+                    let _ = answer.send(());
+                }
+            }
         }
+    }
+
+    fn sync(&mut self) {
+        if self.synced + 1 == self.next_sequence {
+            return;
+        }
+        let synced = self.open.as_mut().map_or(Ok(()), |(_, file)| file.sync());
+        if let Err(error) = synced {
+            // What the system could not write it may have dropped: the next records go to a new file, and of this one
+            // readers take what is whole.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "log sync failed: acknowledged requests may be lost"
+            );
+            self.closed.extend(self.open.take().map(|(segment, _)| segment));
+        }
+        self.synced = self.next_sequence - 1;
+        self.publish();
     }
 
     fn bytes(&self) -> u64 {
@@ -218,6 +281,9 @@ impl Writer {
         match self.write(&buffer) {
             Ok(()) => {
                 self.next_sequence = sequence;
+                if self.options.durability == Durability::Sync {
+                    self.synced = sequence - 1;
+                }
                 self.publish();
                 for (sequence, answer) in taken {
                     // A client that hung up does not need the answer; its data stays.
@@ -230,6 +296,8 @@ impl Writer {
                 // the lost records are skipped so that none is ever used twice.
                 self.next_sequence = sequence;
                 self.abandon();
+                self.synced = sequence - 1;
+                self.publish();
                 for (_, answer) in taken {
                     let _ = answer.send(Err(WalError::Closed));
                 }
@@ -242,9 +310,9 @@ impl Writer {
             .open
             .as_ref()
             .is_some_and(|(segment, _)| segment.bytes >= self.options.segment_bytes)
-            && let Some((segment, _)) = self.open.take()
         {
-            self.closed.push_back(segment);
+            self.sync();
+            self.closed.extend(self.open.take().map(|(segment, _)| segment));
         }
         let (segment, file) = match self.open.take() {
             Some(open) => self.open.insert(open),
@@ -254,7 +322,9 @@ impl Writer {
             }
         };
         file.write(buffer).map_err(io("write", &segment.path))?;
-        file.sync().map_err(io("sync", &segment.path))?;
+        if self.options.durability == Durability::Sync {
+            file.sync().map_err(io("sync", &segment.path))?;
+        }
         segment.bytes += buffer.len() as u64;
         Ok(())
     }
@@ -334,6 +404,12 @@ impl Writer {
             if wanted {
                 break;
             }
+            if self.options.hold.is_some_and(|hold| hold.done + 1 < self.end_of(segment)) {
+                tracing::warn!(
+                    bytes = segment.bytes,
+                    "forwarding is too far behind: the oldest requests are not forwarded"
+                );
+            }
             if let Err(error) = self.disk.remove(&segment.path)
                 && error.kind() != ErrorKind::NotFound
             {
@@ -354,7 +430,7 @@ impl Writer {
 
     fn publish(&self) {
         let durable = Durable {
-            sequence: self.next_sequence - 1,
+            sequence: self.synced,
             bytes: self.bytes(),
             held_bytes: self.held_bytes(),
         };

@@ -76,6 +76,11 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    /// Bytes that are not read yet: who copies fields as they are finds them by it.
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     #[inline]
     fn varint(&mut self) -> Result<u64, WireError> {
         let mut value = 0u64;
