@@ -116,14 +116,14 @@ fn with_hex_ids(session: &SessionContext, table: Arc<dyn TableProvider>) -> Resu
     if !schema.fields().iter().any(|field| is_id(field.data_type())) {
         return Ok(table);
     }
-    // Only collectors write receipts in two texts.
-    let is_spans = schema.field_with_name("receipt_rates").is_ok();
+    // Only collectors leave out what follows from other columns.
+    let is_spans = schema.field_with_name("received_at").is_ok();
     let columns: Vec<Expr> = schema
         .fields()
         .iter()
         .map(|field| match is_id(field.data_type()) {
             true => encode(cast(col(field.name()), DataType::Binary), lit("hex")).alias(field.name()),
-            false => spans_view::whole(field.name())
+            false => spans_view::whole(field.name(), &schema)
                 .filter(|_| is_spans)
                 .unwrap_or_else(|| col(field.name())),
         })

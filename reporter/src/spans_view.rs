@@ -3,26 +3,37 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::{ColumnarValue, Expr, ScalarUDF, Volatility, cast, col, create_udf, lit};
 use marginlake_lake::receipt::compact;
 use marginlake_lake::{ReceiptBuilder, Table};
 
-/// The whole value of a column of `spans`; `None` for columns that are whole as they are.
-pub(crate) fn whole(column: &str) -> Option<Expr> {
-    let stored = || col(column);
-    let nanos = |time: &str, below: &str| cast(col(time), DataType::Int64) * lit(1_000_i64) + col(below);
+/// The whole value of a column of `spans`; `None` for columns that are whole as they are, which in a table of an older release
+/// are those that it has nothing beside to put together from.
+pub(crate) fn whole(column: &str, table: &Schema) -> Option<Expr> {
+    let nanos = |time: &str, below: &str| {
+        let is_there = [time, below].iter().all(|name| table.index_of(name).is_ok());
+        is_there.then(|| cast(col(time), DataType::Int64) * lit(1_000_i64) + col(below))
+    };
+    let stored = |name: &str| table.index_of(name).is_ok().then(|| col(name));
     let start = || nanos("start_time", "start_nano");
     let rest = match column {
         "start_time_unix_nano" => vec![start()],
         "end_time_unix_nano" => vec![nanos("end_time", "end_nano")],
-        "priced_at_unix_nano" => vec![col("start_time_unix_nano"), start()],
-        "cost_lines" => vec![receipt().call(vec![col("receipt_rates"), col("receipt_quantities")])],
+        "priced_at_unix_nano" => vec![stored("start_time_unix_nano"), start()],
+        "cost_lines" => {
+            let texts = stored("receipt_rates").zip(stored("receipt_quantities"));
+            vec![texts.map(|(rates, quantities)| receipt().call(vec![rates, quantities]))]
+        }
         _ => return None,
     };
-    let alternatives = std::iter::once(stored()).chain(rest).collect();
+    let rest: Vec<Expr> = rest.into_iter().flatten().collect();
+    if rest.is_empty() {
+        return None;
+    }
+    let alternatives = std::iter::once(col(column)).chain(rest).collect();
     Some(coalesce(alternatives).alias(column))
 }
 
@@ -90,7 +101,12 @@ mod tests {
         ];
         let frame = crate::session::empty_session().read_batch(batch).unwrap();
         let whole = frame
-            .select(names.iter().filter_map(|name| whole(name)).collect::<Vec<_>>())
+            .select(
+                names
+                    .iter()
+                    .filter_map(|name| whole(name, &Table::Spans.schema()))
+                    .collect::<Vec<_>>(),
+            )
             .unwrap();
         let rows = whole.collect().await.unwrap();
         rows[0]

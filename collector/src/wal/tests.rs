@@ -239,3 +239,45 @@ async fn nobody_else_reads_the_log() {
         .mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+#[tokio::test]
+async fn a_log_of_every_released_version_is_read() {
+    let state = tempfile::tempdir().expect("folder");
+    let segment = state.path().join("wal").join("00000000000000000001.log");
+    std::fs::create_dir(state.path().join("wal")).expect("made");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fixtures/logs/v1.log");
+    std::fs::copy(fixture, &segment).expect("copied");
+    let recovered = recover(state.path()).expect("recovered");
+    assert_eq!(
+        (recovered.records, recovered.torn_bytes, recovered.damaged.records),
+        (3, 0, 0)
+    );
+    assert_eq!(recovered.epoch, "000102030405060708090a0b0c0d0e0f");
+    let mut reader = Reader::new(&state.path().join("wal"), 1);
+    let mut found = Vec::new();
+    while let Some(logged) = reader.next(3).expect("readable") {
+        let entry = logged.entry;
+        found.push((
+            logged.sequence,
+            entry.received_at_unix_nano,
+            entry.signal,
+            entry.encoding,
+            entry.compression,
+            entry.tenant,
+        ));
+    }
+    let at = |nanos: u64| 1_790_000_000_000_000_000 + nanos;
+    let expected = [
+        (
+            1,
+            at(1),
+            Signal::Traces,
+            Encoding::Protobuf,
+            Compression::Identity,
+            Some("tenant".to_owned()),
+        ),
+        (2, at(2), Signal::Logs, Encoding::Json, Compression::Gzip, None),
+        (3, at(3), Signal::Metrics, Encoding::Protobuf, Compression::Zstd, None),
+    ];
+    assert_eq!(found, expected);
+}

@@ -294,9 +294,11 @@ impl Writer {
                 tracing::error!(error = &error as &dyn std::error::Error, "log write failed");
                 // What the failed write left behind cannot be trusted: a new segment takes over, and the sequences of
                 // the lost records are skipped so that none is ever used twice.
+                let before = self.next_sequence - 1;
                 self.next_sequence = sequence;
                 self.abandon();
-                self.synced = sequence - 1;
+                // Cutting synced what stood before them. They themselves are never durable: a reader would look for them.
+                self.synced = before;
                 self.publish();
                 for (_, answer) in taken {
                     let _ = answer.send(Err(WalError::Closed));

@@ -253,3 +253,61 @@ async fn other_rules_settle_everything_again_and_say_what_moved() {
     let rows = fixture.rows("SELECT count(*) AS n FROM restatements").await;
     assert!(rows.contains("| 3 "), "{rows}");
 }
+
+/// The first columns of a table, as a release wrote them that did not know the last `younger` ones.
+fn older(table: Table, younger: usize) -> (arrow::datatypes::SchemaRef, Vec<usize>) {
+    let schema = table.schema();
+    let known: Vec<usize> = (0..schema.fields().len() - younger).collect();
+    (schema.project(&known).unwrap().into(), known)
+}
+
+#[tokio::test]
+async fn a_lake_of_an_older_release_is_settled_read_maintained_and_written_on() {
+    let (first, second) = (
+        records(&[agent("g").usage(5, 5), llm("a").under("g").usage(5, 5)]),
+        records(&[llm("b").trace("u").usage(7, 7)]),
+    );
+    let third = records(&[llm("c").trace("v").usage(8, 8)]);
+    // `start_nano`, `end_nano` and the two texts of the receipt came last; a release in between knew some of them.
+    for younger in 1..=4 {
+        let fixture = Fixture::new();
+        let (schema, known) = older(Table::Spans, younger);
+        let mut spans = fixture.lake.ensure_named("spans", &schema, &["date"]).await.unwrap();
+        for records in [&first, &second] {
+            let batch = spans_rows::batch(records).project(&known).unwrap();
+            spans.append(&[batch]).await.unwrap();
+        }
+        fixture.settle().await;
+        let all = [first.clone(), second.clone()].concat();
+        assert_eq!(fixture.everything().await, at_once(&all), "{younger} columns short");
+        let count = "select count(*) as n, count(span_id) as ids, min(start_time_unix_nano) as start from spans";
+        let read = fixture.rows(count).await;
+        assert!(read.contains("| 3 | 3"), "{read}");
+
+        let options = marginlake_lake::MaintainOptions {
+            retain: std::time::Duration::from_secs(86_400),
+            now: "2100-01-01T00:00:00Z".parse().unwrap(),
+            pinned: std::collections::BTreeMap::new(),
+        };
+        marginlake_lake::maintain(&fixture.lake, &options).await.unwrap();
+        assert_eq!(fixture.rows(count).await, read, "after maintenance");
+        assert!(!fixture.settle().await.committed, "nothing new after maintenance");
+
+        // A collector of this release opens it.
+        fixture.append(&third).await;
+        fixture.settle().await;
+        let all = [all, third.clone()].concat();
+        assert_eq!(fixture.everything().await, at_once(&all), "written on");
+    }
+}
+
+#[tokio::test]
+async fn calls_of_an_older_release_get_the_younger_columns() {
+    let fixture = Fixture::new();
+    let (schema, _) = older(Table::Calls, 2);
+    fixture.lake.ensure_named("calls", &schema, &["date"]).await.unwrap();
+    let all = records(&[llm("a").usage(100, 20)]);
+    fixture.append(&all).await;
+    fixture.settle().await;
+    assert_eq!(fixture.everything().await, at_once(&all));
+}
