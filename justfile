@@ -18,8 +18,17 @@ layers:
 doc:
     RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps
 
+# Licences, advisories, sources, bans (deny.toml); needs the advisory database: cargo install --locked cargo-deny
 deny:
     cargo deny check
+
+# Advisories alone; cargo install --locked cargo-audit
+audit:
+    cargo audit
+
+# The real exporters of Python, Node.js, Java, Rust and Go against a collector; downloads their packages.
+sdks *languages:
+    ci/sdks.sh {{languages}}
 
 # The kill harness at length: a collector under load, the night and maintenance, each killed so many times.
 kills count="200" seed="6":

@@ -275,7 +275,7 @@ fn beyond_its_bound_the_oldest_is_forgotten_for_the_backend_and_never_for_the_la
     let address = free_port();
     let config = config(folder.path(), "forward_queue = \"2KiB\"\n");
     let collector = collector(&lake, address, &["--config", &config]);
-    for span in 1..=40 {
+    for span in 1..=16 {
         post_call(&collector, span);
         // One segment each: what is committed whole is closed.
         until("the lake has it", || {
@@ -284,17 +284,17 @@ fn beyond_its_bound_the_oldest_is_forgotten_for_the_backend_and_never_for_the_la
     }
     assert!(collector.metric("marginlake_collector_forward_queue_bytes") <= 2 << 10);
     let backend = Backend::serve(TcpListener::bind(address).expect("the port is free"), &[]);
-    post_call(&collector, 41);
+    post_call(&collector, 17);
     until("nothing waits", || {
         collector.metric("marginlake_collector_forward_waiting") == 0
     });
     let dropped = collector.metric("marginlake_collector_forward_requests_total{outcome=\"dropped\"}");
     let sent = collector.metric("marginlake_collector_forward_requests_total{outcome=\"sent\"}");
     assert!(dropped > 0 && sent > 0);
-    assert_eq!(dropped + sent, 41, "each is sent or counted");
+    assert_eq!(dropped + sent, 17, "each is sent or counted");
     assert_eq!(backend.received().len() as u64, sent);
     collector.stop();
-    assert_eq!(value(&lake, "SELECT count(DISTINCT span_id) FROM spans"), Value::from(41));
+    assert_eq!(value(&lake, "SELECT count(DISTINCT span_id) FROM spans"), Value::from(17));
 }
 
 fn free_port() -> SocketAddr {

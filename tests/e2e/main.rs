@@ -10,6 +10,7 @@ mod edge;
 mod forward;
 mod kills;
 mod night;
+mod otlp;
 mod outage;
 mod report;
 mod second_engine;

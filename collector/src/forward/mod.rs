@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesOrdered;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +58,8 @@ struct Sender {
     counters: Arc<Counters>,
     /// The last try was to be repeated.
     is_failing: AtomicBool,
+    /// The backend took something: who waits need not wait longer.
+    is_back: Notify,
 }
 
 impl Forwarder {
@@ -79,6 +81,7 @@ impl Forwarder {
             annotator,
             counters: Arc::clone(&counters),
             is_failing: AtomicBool::new(false),
+            is_back: Notify::new(),
         };
         Self {
             reader: Reader::new(log_folder, position.sequence() + 1),
@@ -195,6 +198,7 @@ async fn deliver(sender: Arc<Sender>, sequence: u64, entry: Entry) -> (u64, usiz
         sender.is_failing.store(is_failing, Ordering::Relaxed);
         match sent {
             Sent::Taken { rejected, message } => {
+                sender.is_back.notify_waiters();
                 forward.sent.fetch_add(1, Ordering::Relaxed);
                 forward.rejected.fetch_add(rejected, Ordering::Relaxed);
                 if rejected > 0 {
@@ -216,7 +220,12 @@ async fn deliver(sender: Arc<Sender>, sequence: u64, entry: Entry) -> (u64, usiz
                         "the backend does not take requests; they wait in the log"
                     );
                 }
-                tokio::time::sleep(after.map_or(retry, |after| after.min(LONGEST_RETRY))).await;
+                let wait = after.map_or(retry, |after| after.min(LONGEST_RETRY));
+                tokio::select! {
+                    () = tokio::time::sleep(wait) => {}
+                    // Where it named the delay itself, it is waited for.
+                    () = sender.is_back.notified(), if after.is_none() => {}
+                }
                 retry = (retry * 2).min(LAST_RETRY);
             }
         }

@@ -3,11 +3,14 @@
 //! Codes follow the OTLP specification, "OTLP/gRPC throttling" and "OTLP/HTTP response": bad data is never retryable
 //! (400, INVALID_ARGUMENT), overload always is (503 with Retry-After, UNAVAILABLE).
 
+use std::collections::BTreeMap;
+
 use prost::Message;
 
 use super::Service;
 use crate::messages::{Any, Delay, ExportResponse, PartialSuccess, RetryInfo, RpcStatus};
 use crate::wal::Encoding;
+use crate::wire::MOST_ATTRIBUTES;
 
 /// What became of an accepted request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,8 +19,46 @@ pub(crate) struct Outcome {
     pub(crate) accepted: u64,
     /// Records that were refused for good.
     pub(crate) rejected: u64,
-    /// Why, for people; a warning where nothing was rejected.
+    /// How many of them for which reason.
+    pub(crate) reasons: BTreeMap<&'static str, u64>,
+    /// Attributes that are not read, since their records have too many.
+    pub(crate) dropped_attributes: u64,
+    /// The same, for people; a warning where nothing was rejected.
     pub(crate) message: String,
+}
+
+impl Outcome {
+    /// One record is refused for good; `first` names it where it is the first.
+    pub(crate) fn reject(&mut self, reason: &'static str, first: impl FnOnce() -> String) {
+        if self.rejected == 0 {
+            self.message = first();
+        }
+        self.rejected += 1;
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+
+    /// Counts and reasons in one sentence; `noun` is what the signal's records are called.
+    pub(crate) fn describe(&mut self, noun: &str) {
+        let first = std::mem::take(&mut self.message);
+        let mut parts = Vec::new();
+        if self.rejected > 0 {
+            let reasons: Vec<String> = self
+                .reasons
+                .iter()
+                .map(|(reason, count)| format!("{reason} ({count})"))
+                .collect();
+            let (rejected, all) = (self.rejected, self.rejected + self.accepted);
+            parts.push(format!(
+                "{rejected} of {all} {noun} rejected: {}; the first is {first}",
+                reasons.join(", ")
+            ));
+        }
+        if self.dropped_attributes > 0 {
+            let (dropped, most) = (self.dropped_attributes, MOST_ATTRIBUTES);
+            parts.push(format!("{dropped} attributes beyond the {most} of one record are not read"));
+        }
+        self.message = parts.join("; ");
+    }
 }
 
 /// Why a request was not accepted.

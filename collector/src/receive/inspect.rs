@@ -60,16 +60,13 @@ fn spans(body: &[u8]) -> Result<Outcome, WireError> {
                 span.validate()?;
                 match id_fault(&span) {
                     None => outcome.accepted += 1,
-                    Some(fault) => {
-                        outcome.rejected += 1;
-                        if outcome.message.is_empty() {
-                            outcome.message = format!("span {:?}: {fault}", short(span.name));
-                        }
-                    }
+                    Some(fault) => outcome.reject(fault, || format!("{:?}", short(span.name))),
                 }
+                outcome.dropped_attributes += span.dropped_attributes();
             }
         }
     }
+    outcome.describe("spans");
     Ok(outcome)
 }
 
@@ -85,9 +82,11 @@ fn logs(body: &[u8]) -> Result<Outcome, WireError> {
                 log.decode(record)?;
                 log.validate()?;
                 outcome.accepted += 1;
+                outcome.dropped_attributes += log.dropped_attributes();
             }
         }
     }
+    outcome.describe("log records");
     Ok(outcome)
 }
 

@@ -129,6 +129,11 @@ impl Receiver {
             .map_err(|error| Failure::internal(format!("the check stopped: {error}")))??;
         drop(turn);
         self.counters.rejected.fetch_add(outcome.rejected, Ordering::Relaxed);
+        for (reason, count) in &outcome.reasons {
+            self.counters.rejected_by.add(reason, *count);
+        }
+        let dropped = outcome.dropped_attributes;
+        self.counters.dropped_attributes.fetch_add(dropped, Ordering::Relaxed);
         if outcome.accepted > 0 && (signal != Signal::Metrics || self.keep_metrics) {
             let entry = Entry {
                 received_at_unix_nano: now_unix_nano(),

@@ -1,8 +1,9 @@
 //! `ExportLogsServiceRequest` (`opentelemetry.proto.collector.logs.v1`) as borrowed views.
 
 use super::field::{Fields, WireError};
+use super::list::AttributeList;
 use super::traces::{ResourceGroup, groups, push_attribute, validate};
-use super::value::{Attributes, KeyValue, Value};
+use super::value::{Attributes, Value};
 
 /// The `ResourceLogs` of a request body.
 pub fn resource_logs(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
@@ -24,7 +25,7 @@ pub struct LogRecord<'a> {
     pub trace_id: &'a [u8],
     /// 8 bytes, when valid.
     pub span_id: &'a [u8],
-    attributes: Vec<KeyValue<'a>>,
+    attributes: AttributeList<'a>,
 }
 
 impl Default for LogRecord<'_> {
@@ -36,7 +37,7 @@ impl Default for LogRecord<'_> {
             body: Value::Empty,
             trace_id: &[],
             span_id: &[],
-            attributes: Vec::new(),
+            attributes: AttributeList::default(),
         }
     }
 }
@@ -62,17 +63,23 @@ impl<'a> LogRecord<'a> {
                 _ => {}
             }
         }
+        self.attributes.finish();
         Ok(())
     }
 
     /// The attributes.
     pub fn attributes(&self) -> Attributes<'_, 'a> {
-        Attributes(&self.attributes)
+        Attributes(self.attributes.as_slice())
+    }
+
+    /// Attributes that are not among them, since there are too many.
+    pub(crate) fn dropped_attributes(&self) -> u64 {
+        self.attributes.dropped()
     }
 
     /// Walks every value.
     pub fn validate(&self) -> Result<(), WireError> {
         self.body.validate(0)?;
-        validate(&self.attributes)
+        validate(self.attributes.as_slice())
     }
 }

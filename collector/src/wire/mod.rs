@@ -5,6 +5,7 @@
 //! that occur twice are merged, unknown fields are skipped. This module knows nothing of LLM calls.
 
 pub(crate) mod field;
+mod list;
 #[doc(hidden)]
 pub mod logs;
 #[doc(hidden)]
@@ -12,4 +13,5 @@ pub mod traces;
 pub(crate) mod value;
 
 pub use field::WireError;
+pub(crate) use list::MOST as MOST_ATTRIBUTES;
 pub use value::{Attributes, KeyValue, Value};

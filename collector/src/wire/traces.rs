@@ -1,6 +1,7 @@
 //! `ExportTraceServiceRequest` (`opentelemetry.proto.collector.trace.v1`) as borrowed views.
 
 use super::field::{Fields, WireError};
+use super::list::AttributeList;
 use super::value::{Attributes, KeyValue};
 
 /// The `ResourceSpans` of a request body.
@@ -20,14 +21,14 @@ pub(super) fn groups(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'
 /// One resource with the scopes below it, still on the wire.
 #[derive(Debug)]
 pub struct ResourceGroup<'a> {
-    resource: Vec<KeyValue<'a>>,
+    resource: AttributeList<'a>,
     scopes: Vec<&'a [u8]>,
 }
 
 impl<'a> ResourceGroup<'a> {
     fn decode(message: &'a [u8]) -> Result<Self, WireError> {
         let mut group = Self {
-            resource: Vec::new(),
+            resource: AttributeList::default(),
             scopes: Vec::new(),
         };
         for field in Fields::new(message) {
@@ -40,17 +41,18 @@ impl<'a> ResourceGroup<'a> {
                 _ => {}
             }
         }
+        group.resource.finish();
         Ok(group)
     }
 
     /// Walks every value.
     pub fn validate(&self) -> Result<(), WireError> {
-        validate(&self.resource)
+        validate(self.resource.as_slice())
     }
 
     /// The resource's attributes.
     pub fn resource(&self) -> Attributes<'_, 'a> {
-        Attributes(&self.resource)
+        Attributes(self.resource.as_slice())
     }
 
     /// The scopes, decoded one by one.
@@ -66,7 +68,7 @@ pub struct ScopeGroup<'a> {
     pub name: &'a str,
     /// The version.
     pub version: &'a str,
-    attributes: Vec<KeyValue<'a>>,
+    attributes: AttributeList<'a>,
     /// `Span` or `LogRecord` messages.
     pub records: Vec<&'a [u8]>,
 }
@@ -76,7 +78,7 @@ impl<'a> ScopeGroup<'a> {
         let mut group = Self {
             name: "",
             version: "",
-            attributes: Vec::new(),
+            attributes: AttributeList::default(),
             records: Vec::new(),
         };
         for field in Fields::new(message) {
@@ -89,6 +91,7 @@ impl<'a> ScopeGroup<'a> {
                 _ => {}
             }
         }
+        group.attributes.finish();
         Ok(group)
     }
 
@@ -105,7 +108,7 @@ impl<'a> ScopeGroup<'a> {
     }
 
     pub fn attributes(&self) -> Attributes<'_, 'a> {
-        Attributes(&self.attributes)
+        Attributes(self.attributes.as_slice())
     }
 }
 
@@ -128,7 +131,7 @@ pub struct Span<'a> {
     pub end_unix_nano: u64,
     /// 0 unset, 1 ok, 2 error.
     pub status_code: i32,
-    attributes: Vec<KeyValue<'a>>,
+    attributes: AttributeList<'a>,
     events: Vec<&'a [u8]>,
 }
 
@@ -154,6 +157,7 @@ impl<'a> Span<'a> {
                 _ => {}
             }
         }
+        self.attributes.finish();
         Ok(())
     }
 
@@ -172,7 +176,12 @@ impl<'a> Span<'a> {
 
     /// The attributes.
     pub fn attributes(&self) -> Attributes<'_, 'a> {
-        Attributes(&self.attributes)
+        Attributes(self.attributes.as_slice())
+    }
+
+    /// Attributes that are not among them, since there are too many.
+    pub(crate) fn dropped_attributes(&self) -> u64 {
+        self.attributes.dropped()
     }
 
     /// The span's events, decoded one by one; ends early at a malformed one (never, after validation).
@@ -182,10 +191,10 @@ impl<'a> Span<'a> {
 
     /// Walks every value.
     pub fn validate(&self) -> Result<(), WireError> {
-        validate(&self.attributes)?;
+        validate(self.attributes.as_slice())?;
         self.events
             .iter()
-            .try_for_each(|message| validate(&Event::decode(message)?.attributes))
+            .try_for_each(|message| validate(Event::decode(message)?.attributes.as_slice()))
     }
 }
 
@@ -194,14 +203,14 @@ impl<'a> Span<'a> {
 pub struct Event<'a> {
     /// The name.
     pub name: &'a str,
-    attributes: Vec<KeyValue<'a>>,
+    attributes: AttributeList<'a>,
 }
 
 impl<'a> Event<'a> {
     fn decode(message: &'a [u8]) -> Result<Self, WireError> {
         let mut event = Self {
             name: "",
-            attributes: Vec::new(),
+            attributes: AttributeList::default(),
         };
         for field in Fields::new(message) {
             match field? {
@@ -210,16 +219,17 @@ impl<'a> Event<'a> {
                 _ => {}
             }
         }
+        event.attributes.finish();
         Ok(event)
     }
 
     /// The attributes.
     pub fn attributes(&self) -> Attributes<'_, 'a> {
-        Attributes(&self.attributes)
+        Attributes(self.attributes.as_slice())
     }
 }
 
-pub(super) fn attributes_of<'a>(message: &'a [u8], field: u32, into: &mut Vec<KeyValue<'a>>) -> Result<(), WireError> {
+pub(super) fn attributes_of<'a>(message: &'a [u8], field: u32, into: &mut AttributeList<'a>) -> Result<(), WireError> {
     for entry in Fields::new(message) {
         let (number, raw) = entry?;
         if number == field {
@@ -229,7 +239,7 @@ pub(super) fn attributes_of<'a>(message: &'a [u8], field: u32, into: &mut Vec<Ke
     Ok(())
 }
 
-pub(super) fn push_attribute<'a>(message: &'a [u8], into: &mut Vec<KeyValue<'a>>) -> Result<(), WireError> {
+pub(super) fn push_attribute<'a>(message: &'a [u8], into: &mut AttributeList<'a>) -> Result<(), WireError> {
     into.push(KeyValue::decode(message)?);
     Ok(())
 }

@@ -1,0 +1,3 @@
+module marginlake.example/app
+
+go 1.24
