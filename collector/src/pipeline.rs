@@ -120,6 +120,9 @@ impl Pipeline {
         pending.rows += batch.num_rows();
         pending.calls += calls;
         pending.unrecognised += unrecognised;
+        if unrecognised > 0 {
+            self.counters.note_unknown_scopes(&batch);
+        }
         pending.sequence = last;
         pending.since.get_or_insert_with(Instant::now);
         if batch.num_rows() > 0 {

@@ -7,12 +7,14 @@ mod histogram;
 mod instruments;
 mod otlp;
 mod tally;
+mod unknown;
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use arrow::array::RecordBatch;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::{Span, Status, Tracer};
 use opentelemetry_sdk::trace::SdkTracer;
@@ -111,6 +113,11 @@ impl Counters {
             span.set_status(Status::error(error.to_owned()));
         }
         span.end();
+    }
+
+    /// Names the scopes of rows with usage that no rule took.
+    pub(crate) fn note_unknown_scopes(&self, batch: &RecordBatch) {
+        unknown::count(batch, &self.unknown_scopes);
     }
 
     pub(crate) fn trace_with(&self, tracer: SdkTracer) {
