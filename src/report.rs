@@ -288,6 +288,29 @@ fn style() -> TerminalStyle {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn a_second_report_waits_for_the_first_and_a_refused_one_holds_nobody_up() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::open(&folder.path().to_string_lossy()).expect("a lake");
+        let report = async || {
+            let options = ReportOptions::default();
+            let reported = report(&lake, &options, Catalogue::embedded(), Arc::default()).await;
+            reported.err().map_or_else(String::new, |error| format!("{error:#}"))
+        };
+        let lease = Lease::acquire(&lake, "report").await.expect("free");
+        let refused = report().await;
+        assert!(
+            refused.contains("another report on this lake is running: process "),
+            "{refused}"
+        );
+        lease.release().await.expect("released");
+        // There is nothing to report, twice: the first gave the lease back.
+        for _ in 0..2 {
+            let empty = report().await;
+            assert!(empty.contains("there is nothing to report"), "{empty}");
+        }
+    }
+
     #[test]
     fn a_night_is_the_same_whenever_it_runs() {
         let night = |time: &str, days| Night::before(time.parse().expect("a time"), days);

@@ -7,20 +7,23 @@
 use serde::Serialize;
 
 use super::bridge::{Growth, grouped};
+use super::quality::Quality;
 use super::receipts::{ModelUsage, Usage, is_input};
 use crate::output::MarginFigures;
-use crate::output::display::percent_text;
+use crate::output::display::{percent_text, unit_money};
 use crate::revenue::Amount;
 
 /// A lever is named if it is worth at least one part in so many of the cost.
 const WORTH_ONE_IN: i128 = 20;
+/// So many points less of resolutions are clearly less.
+const CLEARLY_PERCENT: i128 = 5;
 /// Another model is suggested if it has at least one in so many of all calls.
 const COMMON_ONE_IN: i64 = 50;
 
 /// Something that would help.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lever {
-    /// `model`, `prompt`, `cache`, `other_cogs`, `price`, `cap`, `attribution`.
+    /// `model`, `outcome`, `prompt`, `cache`, `other_cogs`, `price`, `cap`, `attribution`.
     pub kind: &'static str,
     /// `customer` or `feature`.
     pub dimension: &'static str,
@@ -45,10 +48,14 @@ pub(super) struct Known<'a> {
     pub(super) all: &'a Usage,
     /// Its costs that are not tokens, by rule, the dearest first.
     pub(super) other: &'a [(String, Amount)],
+    /// What outcomes say about its models, for a feature.
+    pub(super) quality: &'a [Quality],
     /// How its calls grew, for a feature, and over how many days that cost was counted.
     pub(super) growth: Option<(&'a Growth, i128)>,
     /// Days of the report.
     pub(super) days: i128,
+    /// The report's.
+    pub(super) currency: &'a str,
 }
 
 impl Known<'_> {
@@ -76,7 +83,13 @@ impl Known<'_> {
     /// Levers that are worth naming, the best first.
     pub(super) fn levers(&self) -> Vec<Lever> {
         let least = self.figures.cogs().ratio(1, WORTH_ONE_IN).unwrap_or_default();
-        let all = [self.other_costs(), self.cheaper_model(), self.old_prompt(), self.more_cache()];
+        let all = [
+            self.other_costs(),
+            self.cheaper_model(),
+            self.better_model(),
+            self.old_prompt(),
+            self.more_cache(),
+        ];
         let mut levers: Vec<Lever> = all
             .into_iter()
             .flatten()
@@ -103,7 +116,7 @@ impl Known<'_> {
         let (cheaper, cost) = self
             .all
             .iter()
-            .filter(|(other, rates)| *other != model && common(rates))
+            .filter(|(other, rates)| *other != model && common(rates) && !self.resolves_less(other, model))
             .filter_map(|(other, rates)| Some((other, repriced(usage, rates)?)))
             // The nearest step down that is worth the trial, not the cheapest of all.
             .filter(|(_, cost)| cost.scaled().saturating_mul(3) <= usage.cost.scaled().saturating_mul(2))
@@ -113,6 +126,45 @@ impl Known<'_> {
             "model",
             saved,
             format!("where it is good enough, answer with {cheaper} instead of {model}"),
+        ))
+    }
+
+    /// True where outcomes say that `other` resolves clearly less than `model`: what it saves comes back as failures.
+    fn resolves_less(&self, other: &str, model: &str) -> bool {
+        let of = |wanted: &str| self.quality.iter().find(|quality| quality.model == wanted);
+        let clearly = Amount::from_scaled(CLEARLY_PERCENT * 10_i128.pow(12));
+        match (of(other), of(model)) {
+            (Some(other), Some(model)) => other.success_pct + clearly <= model.success_pct,
+            _ => false,
+        }
+    }
+
+    /// A model that resolves more at a lower cost of a resolution, in place of the one whose resolutions cost most.
+    fn better_model(&self) -> Option<Lever> {
+        let by_cost = |quality: &&Quality| (quality.cost_per_success, quality.model.clone());
+        let worst = self.quality.iter().max_by_key(by_cost)?;
+        let best = self
+            .quality
+            .iter()
+            .filter(|other| other.success_pct >= worst.success_pct && other.cost_per_success < worst.cost_per_success)
+            .min_by_key(by_cost)?;
+        let less = worst.cost_per_success - best.cost_per_success;
+        let saved = self.a_month(less.ratio(worst.successes.into(), 1)?);
+        let of = |quality: &Quality| {
+            let cost = unit_money(quality.cost_per_success, self.currency);
+            format!("{} at {cost} each", percent_text(Some(quality.success_pct)))
+        };
+        Some(self.lever(
+            "outcome",
+            saved,
+            format!(
+                "answer with {} instead of {}: it resolves {}, {} {}",
+                best.model,
+                worst.model,
+                of(best),
+                worst.model,
+                of(worst)
+            ),
         ))
     }
 

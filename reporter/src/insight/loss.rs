@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::bridge::{Change, Growth, grouped};
 use super::lever::{Known, Lever};
+use super::quality::{Quality, quality};
 use super::receipts::{Usage, usage_by};
 use crate::allocate::{Dimension, UNATTRIBUTED};
 use crate::output::display::{money, percent_text};
@@ -67,6 +68,8 @@ struct Setting<'a> {
     median: Option<Amount>,
     /// What everybody used.
     all: &'a Usage,
+    /// What outcomes say about models, by feature.
+    quality: &'a BTreeMap<String, Vec<Quality>>,
 }
 
 impl Findings {
@@ -82,12 +85,14 @@ impl Findings {
             .await?
             .remove("all")
             .unwrap_or_default();
+        let quality = quality(session, currency).await?;
         let setting = Setting {
             change,
             days,
             currency,
             median: customers.median_cost(),
             all: &all,
+            quality: &quality,
         };
         let mut findings = Findings::default();
         let together = free_together(customers, &setting);
@@ -213,8 +218,13 @@ impl Receipts {
             usage: self.usage.get(&line.key).unwrap_or(&self.nothing),
             all: setting.all,
             other: self.other.get(&line.key).map_or(&[], Vec::as_slice),
+            quality: match dimension {
+                Dimension::Feature => setting.quality.get(&line.key).map_or(&[], Vec::as_slice),
+                _ => &[],
+            },
             growth,
             days: setting.days,
+            currency: setting.currency,
         }
     }
 }

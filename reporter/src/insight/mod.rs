@@ -7,6 +7,7 @@ mod bridge;
 mod lever;
 mod loss;
 mod periods;
+mod quality;
 mod receipts;
 
 pub(crate) use bridge::came_and_went;

@@ -13,11 +13,12 @@ const SHOWN: usize = 5;
 /// One thing to say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Alert {
-    /// `loss` or `coverage`.
+    /// `loss`, `coverage`, `lever` or `emitter`.
     pub kind: &'static str,
     /// What it is about: `customer acme`, `calls_priced`.
     pub subject: String,
-    /// Money lost in the report's currency; for coverage what is missing, in its unit.
+    /// Money lost, or what a lever is worth in a month, in the report's currency; for coverage what is missing, in its unit;
+    /// for an emitter its records.
     #[serde(serialize_with = "exact")]
     pub amount: Amount,
     /// One sentence.
@@ -31,10 +32,11 @@ pub(super) fn alerts(model: &ReportModel) -> Vec<Alert> {
         subject: format!("{} {}", loss.dimension, loss.key),
         amount: loss.lost,
         message: format!(
-            "{} {} lost {}: {}; {}.",
+            "{} {} lost {} ({} a month): {}; {}.",
             loss.dimension,
             loss.key,
             money(loss.lost, &model.currency),
+            money(loss.lost_per_month, &model.currency),
             loss.cause,
             loss.lever
         ),
@@ -50,5 +52,27 @@ pub(super) fn alerts(model: &ReportModel) -> Vec<Alert> {
             amount: share.whole - share.part,
             message: format!("{}: {}; {}.", share.title, share_text(share.percent(), false), share.advice),
         });
-    losses.chain(gaps).collect()
+    let strangers = model.unrecognised.iter().map(|emitter| Alert {
+        kind: "emitter",
+        subject: emitter.scope.clone(),
+        amount: Amount::from_scaled(i128::from(emitter.spans) * 10_i128.pow(12)),
+        message: format!("{}.", emitter.sentence()),
+    });
+    losses.chain(gaps).chain(levers(model)).chain(strangers).collect()
+}
+
+/// What would help, the best first.
+fn levers(model: &ReportModel) -> impl Iterator<Item = Alert> {
+    model.levers.iter().take(SHOWN).map(|lever| Alert {
+        kind: "lever",
+        subject: format!("{} {}", lever.dimension, lever.key),
+        amount: lever.per_month,
+        message: format!(
+            "{} {}: {}, worth {} a month.",
+            lever.dimension,
+            lever.key,
+            lever.action,
+            money(lever.per_month, &model.currency)
+        ),
+    })
 }

@@ -35,6 +35,23 @@ pub(crate) fn money(amount: Amount, currency: &str) -> String {
     format!("{sign}{symbol}{}", grouped(digits))
 }
 
+/// The same of what one unit costs: two more decimals below one, where a cent is much.
+pub(crate) fn unit_money(amount: Amount, currency: &str) -> String {
+    let places = currency.parse::<Currency>().map_or(2, Currency::exponent);
+    let cent = 10_i128.pow(12 - places.min(12));
+    match amount.scaled().abs() {
+        small if cent <= small && small < 10_i128.pow(12) => {
+            // Whole hundredths of a cent, shown as money of that many decimals.
+            let text = amount.rounded((places + 2).min(12));
+            let shown = money(Amount::from_scaled(10_i128.pow(12)), currency);
+            let one = Amount::from_scaled(10_i128.pow(12)).rounded(places);
+            let (sign, digits) = text.strip_prefix('-').map_or(("", text.as_str()), |digits| ("-", digits));
+            format!("{sign}{}", shown.replacen(&one, digits, 1))
+        }
+        _ => money(amount, currency),
+    }
+}
+
 /// A change with its sign.
 pub(super) fn signed_money(amount: Amount, currency: &str) -> String {
     if amount > Amount::ZERO {
@@ -139,6 +156,24 @@ mod tests {
             ("-0.0000000001", "USD", "$0.000000"),
         ] {
             assert_eq!(money(Amount::parse_major(amount).unwrap(), currency), expected, "{amount}");
+        }
+    }
+
+    #[test]
+    fn what_a_unit_costs_has_more_decimals() {
+        for (amount, currency, expected) in [
+            ("0.16746", "USD", "$0.1675"),
+            ("-0.5", "EUR", "-€0.5000"),
+            ("0.0031", "USD", "$0.003100"),
+            ("12.345", "USD", "$12.35"),
+            ("0.25", "CHF", "0.2500 CHF"),
+            ("0", "USD", "$0.00"),
+        ] {
+            assert_eq!(
+                unit_money(Amount::parse_major(amount).unwrap(), currency),
+                expected,
+                "{amount}"
+            );
         }
     }
 

@@ -83,9 +83,9 @@ pub struct Waste {
 const PLANS: [Column; 9] = [
     ("Plan", Kind::Text, "plan"),
     ("Customers", Kind::Count, "customers"),
-    ("Earns each", Kind::Money, "revenue_per_customer"),
-    ("Costs each", Kind::Money, "cost_per_customer"),
-    ("Costs at p95", Kind::Money, "p95_cost"),
+    ("Earns each", Kind::UnitMoney, "revenue_per_customer"),
+    ("Costs each", Kind::UnitMoney, "cost_per_customer"),
+    ("Costs at p95", Kind::UnitMoney, "p95_cost"),
     ("Gross margin", Kind::Percent, "gross_margin_pct"),
     ("Calls each", Kind::Whole, "calls_per_customer"),
     ("Breaks even at", Kind::Whole, "break_even_calls"),
@@ -97,8 +97,8 @@ const OUTCOMES: [Column; 8] = [
     ("Unit", Kind::Text, "unit"),
     ("Units", Kind::Count, "units"),
     ("Resolved", Kind::Percent, "success_pct"),
-    ("Cost a resolution", Kind::Money, "cost_per_success"),
-    ("Margin a resolution", Kind::Money, "margin_per_success"),
+    ("Cost a resolution", Kind::UnitMoney, "cost_per_success"),
+    ("Margin a resolution", Kind::UnitMoney, "margin_per_success"),
     ("Outcome unknown", Kind::Count, "unknown"),
 ];
 const TRADEOFFS: [Column; 11] = [
@@ -106,7 +106,7 @@ const TRADEOFFS: [Column; 11] = [
     ("Model", Kind::Text, "model"),
     ("Calls", Kind::Count, "calls"),
     ("Cost", Kind::Money, "model_cost"),
-    ("Cost a call", Kind::Money, "cost_per_call"),
+    ("Cost a call", Kind::UnitMoney, "cost_per_call"),
     ("Takes, p50", Kind::Milliseconds, "p50_duration_ms"),
     ("p95", Kind::Milliseconds, "p95_duration_ms"),
     ("First token, p50", Kind::Milliseconds, "p50_time_to_first_token_ms"),
@@ -125,19 +125,19 @@ const OUTLIERS: [Column; 7] = [
 ];
 const COST_PER_CALL: [Column; 6] = [
     ("Feature", Kind::Text, "segment"),
-    ("Cost a call", Kind::Money, "estimate_amount"),
-    ("Low", Kind::Money, "low_amount"),
-    ("High", Kind::Money, "high_amount"),
+    ("Cost a call", Kind::UnitMoney, "estimate_amount"),
+    ("Low", Kind::UnitMoney, "low_amount"),
+    ("High", Kind::UnitMoney, "high_amount"),
     ("Customers", Kind::Count, "customers"),
     ("Note", Kind::Text, "note"),
 ];
 const PRICES: [Column; 7] = [
     ("Unit", Kind::Text, "unit"),
-    ("Earns, mean", Kind::Money, "mean_revenue"),
-    ("Breaks even at", Kind::Money, "break_even_price"),
+    ("Earns, mean", Kind::UnitMoney, "mean_revenue"),
+    ("Breaks even at", Kind::UnitMoney, "break_even_price"),
     ("Target margin", Kind::Percent, "target_margin_pct"),
-    ("Needs for it", Kind::Money, "price_at_target"),
-    ("At p90", Kind::Money, "price_at_target_p90"),
+    ("Needs for it", Kind::UnitMoney, "price_at_target"),
+    ("At p90", Kind::UnitMoney, "price_at_target_p90"),
     ("Units short of it", Kind::Count, "below_target"),
 ];
 const WITHOUT_PRICE: [Column; 3] = [
@@ -181,6 +181,8 @@ impl Rows {
             column.is_valid(row).then(|| column.value(row).to_owned())
         };
         let is = |rows: &RecordBatch, row, column, wanted: &str| text(rows, column, row).as_deref() == Some(wanted);
+        let is_known =
+            |rows: &RecordBatch, column: &str, row: usize| rows.column_by_name(column).is_some_and(|column| column.is_valid(row));
         let ours = |rows: &RecordBatch, row| is(rows, row, "currency", currency);
         let (plans, units, estimates) = (
             mart("plan_economics").await?,
@@ -211,7 +213,10 @@ impl Rows {
             .collect();
         Ok(Rows {
             plans: Listing::of(&plans, &PLANS, ours)?.first(SHOWN),
-            outcomes: Listing::of(&outcomes, &OUTCOMES, ours)?.first(SHOWN),
+            outcomes: Listing::of(&outcomes, &OUTCOMES, |rows, row| {
+                ours(rows, row) && is_known(rows, "success_pct", row)
+            })?
+            .first(SHOWN),
             tradeoffs: Listing::of(&tradeoffs, &TRADEOFFS, ours)?.largest(3, SHOWN),
             outliers: Listing::of(&outliers, &OUTLIERS, ours)?.largest(5, FEW),
             estimates: Listing::of(&estimates, &COST_PER_CALL, of_features)?.largest(4, FEW),

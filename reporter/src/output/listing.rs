@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
 use serde::Serialize;
 
-use super::display::{self, count, money, percent_text};
+use super::display::{self, count, money, percent_text, unit_money};
 use crate::revenue::Amount;
 
 /// What a column holds.
@@ -18,6 +18,8 @@ pub enum Kind {
     Text,
     /// An amount in the report's currency.
     Money,
+    /// What one unit costs or earns, in the report's currency.
+    UnitMoney,
     /// Percent.
     Percent,
     /// A count.
@@ -126,7 +128,9 @@ impl Kind {
     fn data_type(self) -> DataType {
         match self {
             Kind::Text => DataType::Utf8,
-            Kind::Money | Kind::Percent | Kind::Times | Kind::Whole => DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE),
+            Kind::Money | Kind::UnitMoney | Kind::Percent | Kind::Times | Kind::Whole => {
+                DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE)
+            }
             Kind::Count | Kind::Tokens | Kind::Milliseconds => DataType::Int64,
         }
     }
@@ -134,7 +138,7 @@ impl Kind {
     fn exact(self, column: &ArrayRef, row: usize) -> String {
         match self {
             Kind::Text => column.as_string::<i32>().value(row).to_owned(),
-            Kind::Money | Kind::Percent | Kind::Times | Kind::Whole => {
+            Kind::Money | Kind::UnitMoney | Kind::Percent | Kind::Times | Kind::Whole => {
                 Amount::from_scaled(column.as_primitive::<Decimal128Type>().value(row)).to_string()
             }
             Kind::Count | Kind::Tokens | Kind::Milliseconds => column.as_primitive::<Int64Type>().value(row).to_string(),
@@ -156,6 +160,7 @@ impl Kind {
         match self {
             Kind::Text => text.clone(),
             Kind::Money => money(amount(), currency),
+            Kind::UnitMoney => unit_money(amount(), currency),
             Kind::Percent => percent_text(Some(amount())),
             Kind::Times => format!("{} ×", amount().rounded(1)),
             Kind::Whole => count(amount().rounded(0).parse().unwrap_or_default()),

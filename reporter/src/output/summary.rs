@@ -58,18 +58,25 @@ pub(super) fn summary(model: &ReportModel) -> String {
     text + "\n"
 }
 
+/// How many checks show a gap, and the largest two. That free users pay nothing is no gap in what we know.
 fn trust(model: &ReportModel) -> String {
-    let gaps: Vec<String> = model
-        .coverage
-        .shares
+    let shares = || model.coverage.shares.iter().filter(|share| share.name != "cost_with_revenue");
+    let mut gaps: Vec<_> = shares().filter(|share| !share.is_complete()).collect();
+    if gaps.is_empty() {
+        return "Everything is priced, attributed and matched.".to_owned();
+    }
+    let count = gaps.len();
+    gaps.sort_by_key(|share| share.percent());
+    let named: Vec<String> = gaps
         .iter()
-        .filter(|share| !share.is_complete())
+        .take(2)
         .map(|share| format!("{} {}", share.title.to_lowercase(), share_text(share.percent(), false)))
         .collect();
-    match gaps.is_empty() {
-        true => "Everything is priced, attributed and matched.".to_owned(),
-        false => format!("Covered: {}.", gaps.join(", ")),
-    }
+    format!(
+        "{count} of {} checks show a gap, the largest: {}.",
+        shares().count(),
+        named.join(", ")
+    )
 }
 
 /// Ids come from outside and may be long.

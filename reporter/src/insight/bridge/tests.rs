@@ -171,3 +171,21 @@ proptest! {
         prop_assert!(change.steps.iter().all(|step| !step.amount.is_zero()));
     }
 }
+
+#[test]
+fn a_bill_that_is_spread_over_the_month_keeps_nobody() {
+    let figures = |revenue: i64, other_cogs: i64, calls: i64| MarginFigures {
+        revenue: Amount::from_scaled(revenue.into()),
+        other_cogs: Amount::from_scaled(other_cogs.into()),
+        calls,
+        ..MarginFigures::default()
+    };
+    let customers = BTreeMap::from([
+        ("left".to_owned(), (figures(9, 1, 3), figures(0, 1, 0))),
+        ("came".to_owned(), (figures(0, 1, 0), figures(0, 1, 3))),
+        ("stays".to_owned(), (figures(9, 1, 3), figures(9, 1, 0))),
+        ("(unallocated)".to_owned(), (figures(9, 0, 0), figures(0, 0, 0))),
+    ]);
+    let (came, went) = came_and_went(&customers);
+    assert_eq!((names(&came), names(&went)), ("came".to_owned(), "left".to_owned()));
+}

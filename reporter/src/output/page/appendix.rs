@@ -44,7 +44,7 @@ const WORDS: [(&str, &str); 11] = [
 ];
 
 pub(super) fn write(page: &mut String, model: &ReportModel) {
-    page.push_str("<section class=\"appendix\"><h2>How this was made</h2>\n<dl class=\"words\">");
+    page.push_str("<section id=\"made\" class=\"appendix\"><h2>How this was made</h2>\n<dl class=\"words\">");
     for (term, meaning) in WORDS {
         let _ = write!(page, "<div><dt>{term}</dt><dd>{meaning}</dd></div>");
     }

@@ -14,13 +14,14 @@ const ROWS: usize = 15;
 const ROWS_OF_IDS: usize = 8;
 
 pub(super) fn write(page: &mut String, model: &ReportModel) {
-    daily(page, model);
+    page.push_str("<span id=\"breakdown\"></span>");
     for (name, lines) in model.dimensions() {
         dimension(page, model, name, lines);
     }
 }
 
-fn daily(page: &mut String, model: &ReportModel) {
+/// Revenue and cost of each day as a picture, and as a table below it.
+pub(super) fn daily(page: &mut String, model: &ReportModel) {
     if model.by_day.len() < 2 {
         return;
     }
@@ -33,7 +34,9 @@ fn daily(page: &mut String, model: &ReportModel) {
         currency: &model.currency,
         days,
     };
-    page.push_str("<section><h2>Day by day</h2>\n<figure><figcaption><i class=\"key line\"></i>Revenue <i class=\"key cost\"></i>Cost of goods sold</figcaption>\n");
+    page.push_str(
+        "<figure><figcaption><i class=\"key line\"></i>Revenue <i class=\"key cost\"></i>Cost of goods sold</figcaption>\n",
+    );
     let _ = writeln!(page, "{}</figure>", chart.svg());
     page.push_str("<details><summary>The days as a table</summary><div class=\"scroll\"><table><thead><tr><th>Day</th><th class=\"n\">Revenue</th><th class=\"n\">Cost</th><th class=\"n\">Gross margin</th><th class=\"n\">Calls</th></tr></thead><tbody>\n");
     for (day, figures) in &model.by_day {
@@ -46,7 +49,7 @@ fn daily(page: &mut String, model: &ReportModel) {
             count(figures.calls)
         );
     }
-    page.push_str("</tbody></table></div></details></section>\n");
+    page.push_str("</tbody></table></div></details>\n");
 }
 
 fn explanation(dimension: &str) -> &'static str {
@@ -54,7 +57,7 @@ fn explanation(dimension: &str) -> &'static str {
         "customer" => "Revenue is known by customer; cost follows the customer id of each call.",
         "feature" => "Where a revenue line names no feature, it is allocated by the customer's share of cost in the month.",
         "model" => {
-            "Revenue by model is always an allocation, by the customer's share of cost in the month: read it as who pays for this cost."
+            "Revenue by model is always an allocation, by the customer's share of cost in the month: read it as who pays for this cost. (unattributed) is cost that is no model call: searches, people, bills."
         }
         "user" => "Where a revenue line names no user, it is allocated by the customer's share of cost in the month.",
         _ => "Revenue is an allocation, by the customer's share of cost in the month.",

@@ -14,7 +14,7 @@ pub(super) fn write(page: &mut String, model: &ReportModel) {
     let signed = |amount| minus(&signed_money(amount, &model.currency));
     let _ = writeln!(
         page,
-        "<section><h2>What changed, and why</h2>\n<p>{} to {} against {} to {}: revenue {}, cost {}, gross margin <b>{}</b>.</p>",
+        "<section id=\"changed\"><h2>What changed, and why</h2>\n<p>{} to {} against {} to {}: revenue {}, cost {}, gross margin <b>{}</b>.</p>",
         change.after_from,
         change.after_to,
         change.before_from,

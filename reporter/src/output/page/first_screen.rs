@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::super::display::{self, count, money, percent_text, share_text};
 use super::super::margin::{CostStatus, MarginFigures, MarginLine, percent};
 use super::super::model::ReportModel;
-use super::{escape, minus};
+use super::{breakdown, escape, minus};
 use crate::revenue::Amount;
 
 pub(super) fn write(page: &mut String, model: &ReportModel) {
@@ -21,9 +21,31 @@ pub(super) fn write(page: &mut String, model: &ReportModel) {
         let _ = writeln!(page, "<div class=\"{class}\"><dt>{question}</dt><dd>{answer}</dd></div>");
     }
     page.push_str("</dl>\n");
+    page.push_str("<div>");
     statement(page, model);
-    page.push_str("</div>\n");
+    breakdown::daily(page, model);
+    page.push_str("</div></div>\n");
+    contents(page);
 }
+
+/// Where the answers are explained.
+fn contents(page: &mut String) {
+    page.push_str("<nav aria-label=\"On this page\">");
+    for (id, title) in [
+        ("trust", "Can it be trusted"),
+        ("changed", "What changed"),
+        ("losing", "Who and what loses money"),
+        ("breakdown", "Every breakdown"),
+        ("units", "What a unit costs"),
+        ("made", "How this was made"),
+    ] {
+        let _ = write!(page, "<a href=\"#{id}\">{title}</a>");
+    }
+    page.push_str("</nav>\n");
+}
+
+/// Levers that are named beside the first.
+const THEN: usize = 2;
 
 /// Question, answer as HTML, class.
 fn answers(model: &ReportModel) -> Vec<(&'static str, String, &'static str)> {
@@ -73,6 +95,18 @@ fn answers(model: &ReportModel) -> Vec<(&'static str, String, &'static str)> {
             "todo",
         ));
     }
+    let then = model.levers.iter().skip(1).take(THEN).map(|lever| {
+        format!(
+            "<b>{}</b>: {} <span class=\"worth\">{}</span>",
+            escape(&lever.key),
+            minus(&lever.action),
+            money(lever.per_month, &model.currency)
+        )
+    });
+    let then: Vec<String> = then.collect();
+    if !then.is_empty() {
+        answers.push(("Then", then.join("<br>"), ""));
+    }
     if let Some(change) = &model.change {
         let why = change.main_step().map_or(String::new(), |step| {
             format!(
@@ -119,31 +153,40 @@ fn matched(model: &ReportModel) -> Option<String> {
     (!sides.is_empty()).then(|| sides.join("; "))
 }
 
+/// Between what the margin lies, what is missing, and the largest gap. That free users pay nothing is no gap in what we know.
 fn sure(model: &ReportModel) -> String {
-    let mut sure = checks(model);
-    let found = &model.found;
+    let mut sure = Vec::new();
     let shown = |amount| minus(&money(amount, &model.currency));
-    if let Some(bounds) = found.margin_bounds.filter(|bounds| bounds.low != bounds.high) {
-        sure.push_str(&format!(
-            "; the margin is at least {} if calls without a price cost as much as the dearest, and unmatched revenue is none of ours",
-            shown(bounds.low)
+    let bounds = model.found.margin_bounds.filter(|bounds| bounds.low != bounds.high);
+    if let Some(bounds) = bounds {
+        let unpriced = match model.total.unpriced_calls {
+            0 => String::new(),
+            calls => format!(", as {} calls have no price", count(calls)),
+        };
+        sure.push(format!(
+            "the margin is between {} and {}{unpriced}",
+            shown(bounds.low),
+            shown(bounds.high)
+        ));
+    } else if model.total.unpriced_calls > 0 {
+        sure.push(format!(
+            "{} calls have no price: the margin is lower than this",
+            count(model.total.unpriced_calls)
         ));
     }
-    sure
-}
-
-fn checks(model: &ReportModel) -> String {
-    let incomplete: Vec<_> = model.coverage.shares.iter().filter(|share| !share.is_complete()).collect();
-    let Some(worst) = incomplete.iter().min_by_key(|share| share.percent()) else {
-        return "everything is priced, attributed and matched".to_owned();
-    };
-    format!(
-        "{} of {} checks complete; the largest gap: {} of {}",
-        model.coverage.shares.len() - incomplete.len(),
-        model.coverage.shares.len(),
-        share_text(worst.percent(), false),
-        escape(&lower_first(worst.title)),
-    )
+    let shares = || model.coverage.shares.iter().filter(|share| share.name != "cost_with_revenue");
+    let gaps = || shares().filter(|share| !share.is_complete());
+    sure.push(match gaps().min_by_key(|share| share.percent()) {
+        None => "everything is priced, attributed and matched".to_owned(),
+        Some(worst) => format!(
+            "{} of {} checks show a gap, the largest: {} of {}",
+            gaps().count(),
+            shares().count(),
+            share_text(worst.percent(), false),
+            escape(&lower_first(worst.title)),
+        ),
+    });
+    sure.join("; ")
 }
 
 fn lower_first(text: &str) -> String {

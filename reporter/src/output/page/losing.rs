@@ -7,7 +7,7 @@ use super::super::model::ReportModel;
 use super::{escape, minus};
 
 pub(super) fn write(page: &mut String, model: &ReportModel) {
-    page.push_str("<section><h2>Who and what loses money</h2>\n");
+    page.push_str("<section id=\"losing\"><h2>Who and what loses money</h2>\n");
     if model.losses.is_empty() {
         page.push_str("<p>No customer and no feature costs more than it earns.</p>\n");
     } else {

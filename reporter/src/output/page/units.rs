@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::super::display::{self, count, money, percent_text};
+use super::super::display::{self, count, money, percent_text, unit_money};
 use super::super::model::ReportModel;
 use super::super::unit_cost::UnitCost;
 use super::{listing, minus};
@@ -17,7 +17,7 @@ pub(super) fn write(page: &mut String, model: &ReportModel) {
     }
     let per = |units: i64, times: i128| (units > 0).then(|| total.model_cost.ratio(times, units.into())).flatten();
     let shown =
-        |amount: Option<Amount>| amount.map_or_else(|| display::NOTHING.to_owned(), |amount| money(amount, &model.currency));
+        |amount: Option<Amount>| amount.map_or_else(|| display::NOTHING.to_owned(), |amount| unit_money(amount, &model.currency));
     let _ = writeln!(
         page,
         "<section id=\"units\"><h2>What a unit costs</h2>\n<p>A model call costs {} on average, a million tokens {} (input and output, as reported){}.</p>",
@@ -122,7 +122,7 @@ fn table(page: &mut String, model: &ReportModel, units: &[UnitCost]) {
     }
     page.push_str("<th class=\"share-cell\"><span class=\"hidden\">Top 10 % as a bar</span></th><th class=\"n\">Losing</th><th class=\"n\">Lost</th></tr></thead><tbody>\n");
     for unit in units {
-        let money = |amount| money(amount, &model.currency);
+        let money = |amount| unit_money(amount, &model.currency);
         let cells = [
             count(unit.units as i64),
             money(unit.mean),

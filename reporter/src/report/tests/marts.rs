@@ -247,3 +247,39 @@ async fn outliers_name_the_trace_to_open() {
     let sql = "SELECT date, kind, trace_id, customer_id, cost FROM outliers";
     assert_eq!(setting.sql(sql).await, "2026-01-03,call,abc,globex,5.000000000000");
 }
+
+/// 40 conversations a model: one resolves nine of ten at 2.00, the other four of ten at 1.50.
+#[tokio::test]
+async fn a_model_that_resolves_more_for_less_a_resolution_is_a_lever() {
+    let mut calls = Vec::new();
+    let mut outcomes = String::from("conversation_id,outcome\n");
+    for (model, cost, resolved) in [("dear", "2", 36), ("cheap", "1.5", 16)] {
+        for number in 0..40 {
+            let conversation = format!("{model}-{number}");
+            let outcome = if number < resolved { "resolved" } else { "unresolved" };
+            outcomes.push_str(&format!("{conversation},{outcome}\n"));
+            calls.push(Call {
+                conversation: Some(conversation),
+                ..call("2026-01-02", "acme", "chat", model, cost)
+            });
+        }
+    }
+    let setting = Setting::new(&calls).await;
+    let mut options =
+        setting.options("customer_id,amount,currency,period_start,period_end\nacme,310,USD,2026-01-01,2026-02-01\n");
+    options.outcomes = vec![setting.file("outcomes.csv", &outcomes)];
+    let model = setting.run(&options).await.model;
+    let lever = model.levers.iter().find(|lever| lever.kind == "outcome");
+    let lever = lever.unwrap_or_else(|| panic!("{:?}", model.levers));
+    assert_eq!(
+        (lever.key.as_str(), lever.action.as_str()),
+        (
+            "chat",
+            "answer with dear instead of cheap: it resolves 90.0 % at $2.22 each, cheap 40.0 % at $3.75 each"
+        )
+    );
+    // 16 resolutions, each 3.75 - 2.222222222222, over 31 days, for a month of 30.
+    assert_eq!(lever.per_month.rounded(2), "23.66");
+    let page = fs::read_to_string(setting.folder.path().join("out/report.html")).unwrap();
+    assert!(page.contains("<h3>Outcomes</h3>") && page.contains("answer with dear instead of cheap"));
+}
