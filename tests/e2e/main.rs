@@ -13,6 +13,7 @@ mod night;
 mod otlp;
 mod outage;
 mod report;
+mod rivals;
 mod second_engine;
 mod secure;
 mod support;

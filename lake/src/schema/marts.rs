@@ -140,6 +140,8 @@ pub fn pnl_daily() -> SchemaRef {
             fields.push(amount_or_null(&format!("{measure}_{days}_before")));
         }
     }
+    // What came in on the day; NULL where no export says when anything was paid. Never part of a margin.
+    fields.push(amount_or_null("cash_received"));
     schema(fields)
 }
 
@@ -156,6 +158,85 @@ pub fn data_quality() -> SchemaRef {
         amount("total_amount"),
         percent("covered_pct"),
     ])
+}
+
+/// `cash_daily`: what came in on each day, where exports say when they were paid; read by `pnl_daily`, no table of its own.
+pub fn cash_daily() -> SchemaRef {
+    schema(vec![day("date"), required("currency"), amount("cash_received")])
+}
+
+/// `subscribers`: seats paid for and trials within a report's days; read by marts, no table of its own.
+pub fn subscribers() -> SchemaRef {
+    schema(vec![
+        required("customer_id"),
+        text("plan"),
+        required("currency"),
+        bigint("seat_days"),
+        amount("seat_revenue"),
+        Field::new("on_trial", DataType::Boolean, false),
+    ])
+}
+
+/// `cash_and_accrual`: what each customer was billed, earned us and paid, before, in and after the report's days, in the lines'
+/// own currency: `billed = earned_before + earned + earned_after + never_earned = received_before + received + received_after +
+/// not_received`, to the last digit.
+pub fn cash_and_accrual() -> SchemaRef {
+    let mut fields = vec![day("date"), day("from_date"), required("customer_id"), required("currency")];
+    fields.extend(
+        [
+            // All lines but the use of prepaid credits.
+            "billed_amount",
+            "earned_before_amount",
+            "earned_amount",
+            "earned_after_amount",
+            // Prepaid credits without an end that nobody used, and minimums that use covers.
+            "never_earned_amount",
+            "received_before_amount",
+            "received_amount",
+            "received_after_amount",
+            // Nobody says when it was paid: not paid, or the export does not tell.
+            "not_received_amount",
+            // At the end of the report's days: paid and not earned, earned and not paid.
+            "deferred_amount",
+            "receivable_amount",
+        ]
+        .map(amount),
+    );
+    schema(fields)
+}
+
+/// `seat_economics`: what a seat earns and costs on a day, paid for and used.
+pub fn seat_economics() -> SchemaRef {
+    let mut fields = vec![
+        day("date"),
+        day("from_date"),
+        required("customer_id"),
+        text("plan"),
+        required("currency"),
+    ];
+    fields.extend([bigint("seat_days"), bigint("active_users"), bigint("active_seat_days")]);
+    fields.push(percent("active_pct"));
+    fields.extend([amount("revenue"), amount("cost")]);
+    fields.extend(
+        [
+            "revenue_per_seat_day",
+            "revenue_per_active_seat_day",
+            "cost_per_seat_day",
+            "cost_per_active_seat_day",
+        ]
+        .map(amount_or_null),
+    );
+    schema(fields)
+}
+
+/// `customer_segments`: who pays, who tries, who is free, and what we use ourselves.
+pub fn customer_segments() -> SchemaRef {
+    let mut fields = vec![day("date"), day("from_date"), required("segment"), required("currency")];
+    fields.extend([bigint("customers"), bigint("calls"), bigint("unpriced_calls")]);
+    fields.extend(["revenue", "model_cost", "other_cogs", "gross_margin"].map(amount));
+    fields.push(percent("gross_margin_pct"));
+    fields.extend([amount("variable_cost"), amount("not_cogs_cost")]);
+    schema(fields)
 }
 
 /// `unmatched_customers`: the largest on either side of the customer join that have nothing on the other.

@@ -22,8 +22,9 @@ pub use calls::{BUCKETS, calls};
 pub use calls_excluded::calls_excluded;
 pub use closed_periods::closed_periods;
 pub use marts::{
-    bill_lines, cost_by_key, data_quality, estimates, margin_mart, outcome_costs, outcomes, outliers, plan_economics, pnl_daily,
-    restated_days, revenue_by_key, tradeoffs, unit_costs, unmatched_customers,
+    bill_lines, cash_and_accrual, cash_daily, cost_by_key, customer_segments, data_quality, estimates, margin_mart,
+    outcome_costs, outcomes, outliers, plan_economics, pnl_daily, restated_days, revenue_by_key, seat_economics, subscribers,
+    tradeoffs, unit_costs, unmatched_customers,
 };
 pub use restatements::restatements;
 pub use revenue_daily::revenue_daily;
@@ -213,6 +214,11 @@ mod tests {
             ("data_quality", data_quality()),
             ("unit_costs", unit_costs()),
             ("unmatched_customers", unmatched_customers()),
+            ("cash_and_accrual", cash_and_accrual()),
+            ("cash_daily", cash_daily()),
+            ("subscribers", subscribers()),
+            ("seat_economics", seat_economics()),
+            ("customer_segments", customer_segments()),
             ("plan_economics", plan_economics()),
             ("outcome_costs", outcome_costs()),
             ("tradeoffs", tradeoffs()),

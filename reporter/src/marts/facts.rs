@@ -105,6 +105,25 @@ pub async fn register_outcomes(session: &SessionContext, outcomes: RecordBatch) 
     .await
 }
 
+/// Registers `cash_daily` and `subscribers`, and the calls that seats are about: none where nobody pays by the seat.
+pub async fn register_payments(
+    session: &SessionContext,
+    cash: RecordBatch,
+    subscribers: RecordBatch,
+    any_seats: bool,
+) -> Result<(), DataFusionError> {
+    let schema = marginlake_lake::schema::cash_daily();
+    replace_table(session, "cash_daily", vec![cash], schema)?;
+    replace_table(
+        session,
+        "subscribers",
+        vec![subscribers],
+        marginlake_lake::schema::subscribers(),
+    )?;
+    let sql = format!("SELECT customer_id, user_id, date FROM call_facts WHERE calls = 1 AND {any_seats}");
+    register_view(session, "seat_facts", &sql).await
+}
+
 /// Puts a table under a name, whatever stood there before.
 pub(super) fn register(
     session: &SessionContext,

@@ -21,7 +21,7 @@ use datafusion::prelude::SessionContext;
 use marginlake_lake::schema;
 
 pub use estimates::estimates;
-pub use facts::{Facts, ReportCalls, register_calls, register_outcomes};
+pub use facts::{Facts, ReportCalls, register_calls, register_outcomes, register_payments};
 pub use functions::{percent_of_udf, register_functions};
 pub(crate) use inputs::counts;
 pub use inputs::{Window, cost_batches, customers_with_usage, daily_usage, revenue_batches, usage_days};
@@ -76,11 +76,13 @@ pub const MARGIN_MARTS: [Mart; 10] = [
 ];
 
 /// What is found in the margin marts and the calls behind them, in the order in which they need each other.
-pub const FINDING_MARTS: [Mart; 7] = [
+pub const FINDING_MARTS: [Mart; 9] = [
     finding!(unmatched_customers, &["side", "customer_id"]),
     finding!(pnl_daily, &[]),
     finding!(unit_costs, &["unit"]),
     finding!(plan_economics, &["plan"]),
+    finding!(seat_economics, &["customer_id", "plan"]),
+    finding!(customer_segments, &["segment"]),
     finding!(tradeoffs, &["feature", "model"]),
     finding!(outcome_costs, &["unit", "feature", "model"]),
     finding!(outliers, &["kind"]),

@@ -3,7 +3,8 @@
 -- cost of goods sold, the contribution margin after variable costs too.
 --
 -- One row per day and currency. `active_customers` have calls on the day, `paying_customers` earn on the day. The sums over
--- days are NULL until the report has that many days. `percent_of` is exact, rounded half to even at 6 places.
+-- days are NULL until the report has that many days. `cash_received` is what was paid on the day, beside what it earned: NULL where
+-- no export says when anything was paid, in no margin; `cash_and_accrual` says how the two meet. `percent_of` is exact, rounded half to even at 6 places.
 WITH customers AS (
     SELECT date, currency,
            sum(CASE WHEN calls > 0 THEN 1 ELSE 0 END) AS active_customers,
@@ -12,9 +13,32 @@ WITH customers AS (
     WHERE customer_id NOT LIKE '(%'
     GROUP BY date, currency
 ),
+-- Days on which something was earned, spent or paid.
+margins AS (
+    SELECT every_day.date, every_day.currency,
+           coalesce(revenue, 0) AS revenue,
+           coalesce(model_cost, 0) AS model_cost,
+           coalesce(model_margin, 0) AS model_margin,
+           model_margin_pct,
+           coalesce(other_cogs, 0) AS other_cogs,
+           coalesce(gross_margin, 0) AS gross_margin,
+           gross_margin_pct,
+           CASE WHEN margin_daily.date IS NULL THEN 0 ELSE gross_margin_low END AS gross_margin_low,
+           coalesce(variable_cost, 0) AS variable_cost,
+           coalesce(contribution_margin, 0) AS contribution_margin,
+           contribution_margin_pct,
+           coalesce(not_cogs_cost, 0) AS not_cogs_cost,
+           coalesce(calls, 0) AS calls,
+           CASE WHEN margin_daily.date IS NULL THEN 0 ELSE input_tokens END AS input_tokens,
+           CASE WHEN margin_daily.date IS NULL THEN 0 ELSE output_tokens END AS output_tokens,
+           coalesce(unpriced_calls, 0) AS unpriced_calls,
+           coalesce(cost_status, 'no_usage') AS cost_status
+    FROM (SELECT date, currency FROM margin_daily UNION SELECT date, currency FROM cash_daily) AS every_day
+    LEFT JOIN margin_daily ON margin_daily.date = every_day.date AND margin_daily.currency = every_day.currency
+),
 days AS (
-    SELECT margin_daily.*, CAST(date AS INT) - CAST(from_date AS INT) AS days_before
-    FROM margin_daily CROSS JOIN (SELECT from_date FROM report_scope) AS scope
+    SELECT margins.*, CAST(date AS INT) - CAST(from_date AS INT) AS days_before
+    FROM margins CROSS JOIN (SELECT from_date FROM report_scope) AS scope
 ),
 windows AS (
     SELECT *,
@@ -51,7 +75,10 @@ SELECT windows.date, windows.currency, revenue, model_cost, model_margin, model_
        CASE WHEN days_before >= 55 THEN coalesce(cogs_28d_before, 0) END AS cogs_28d_before,
        CASE WHEN days_before >= 27 THEN revenue_28d - cogs_28d END AS gross_margin_28d,
        CASE WHEN days_before >= 55
-            THEN coalesce(revenue_28d_before, 0) - coalesce(cogs_28d_before, 0) END AS gross_margin_28d_before
+            THEN coalesce(revenue_28d_before, 0) - coalesce(cogs_28d_before, 0) END AS gross_margin_28d_before,
+       CASE WHEN known.days > 0 THEN coalesce(cash_daily.cash_received, 0) END AS cash_received
 FROM windows
+CROSS JOIN (SELECT count(*) AS days FROM cash_daily) AS known
+LEFT JOIN cash_daily ON cash_daily.date = windows.date AND cash_daily.currency = windows.currency
 LEFT JOIN customers ON customers.date = windows.date AND customers.currency = windows.currency
 ORDER BY windows.date, windows.currency

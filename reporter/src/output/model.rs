@@ -89,6 +89,10 @@ pub struct ReportModel {
     pub found: Rows,
     /// What a unit costs.
     pub units: Vec<UnitCost>,
+    /// What came in within the report's days, in the report's currency: beside revenue, never part of a margin. `None` where no
+    /// export says when anything was paid.
+    #[serde(serialize_with = "exact_or_null")]
+    pub cash_received: Option<Amount>,
     /// By day, in the report's currency.
     pub by_day: Vec<(String, MarginFigures)>,
     /// How the revenue files were read.
@@ -168,6 +172,7 @@ impl ReportModel {
             found: Rows::read(session, &currency, &models).await?,
             by_day: days,
             bill_files: Vec::new(),
+            cash_received: None,
             revenue_files: load.to_string().lines().map(str::to_owned).collect(),
             total,
             units,
@@ -234,6 +239,7 @@ impl ReportModel {
             .iter()
             .filter_map(|share| Some((format!("coverage_{}", share.name), share.percent()?.to_string())));
         totals.extend(coverage);
+        totals.extend(self.cash_received.map(|cash| ("cash_received".to_owned(), cash.to_string())));
         totals
     }
 
@@ -309,6 +315,13 @@ pub struct Made {
 /// As many as the first screen names.
 fn some(top: &Top) -> Vec<MarginLine> {
     top.lines().iter().take(NAMED_FEATURES).cloned().collect()
+}
+
+fn exact_or_null<S: serde::Serializer>(amount: &Option<Amount>, serializer: S) -> Result<S::Ok, S::Error> {
+    match amount {
+        Some(amount) => super::margin::exact(amount, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn warnings(usage: Option<(Day, Day)>, window: Window, load: &LoadReport, foreign: &[MarginLine]) -> Vec<String> {

@@ -15,6 +15,8 @@ use crate::allocate::{
 use crate::close::Held;
 use crate::marts::{self, FINDING_MARTS, Facts, MARGIN_MARTS, ReportCalls, Spread};
 use crate::output::Sheet;
+use crate::revenue::cash::Cash;
+use crate::revenue::subscribers::Subscribers;
 use crate::revenue::time::month_of;
 
 /// What the marts are made from.
@@ -26,6 +28,8 @@ pub(super) struct Sources<'a> {
     /// How each bill is spread, by its place among the bills.
     pub(super) spreads: &'a [Spread],
     pub(super) outcomes: RecordBatch,
+    pub(super) cash: &'a Cash,
+    pub(super) subscribers: &'a Subscribers,
     pub(super) by: RevenueKey,
     pub(super) table: &'a WeightTable,
 }
@@ -43,6 +47,8 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, hel
     let facts = marts::register_calls(session, &sources.calls).await?;
     let (revenue_by_key, cost_by_key) = by_key(session, sources, &Dimension::ALL).await?;
     marts::register_outcomes(session, sources.outcomes.clone()).await?;
+    let subscribers = sources.subscribers;
+    marts::register_payments(session, sources.cash.daily()?, subscribers.rows()?, subscribers.any_seats()).await?;
     let mut sheets = Vec::new();
     for mart in MARGIN_MARTS.iter().chain(&FINDING_MARTS) {
         let rows = held.keep(mart.name, marts::build(session, mart).await?).await?;
@@ -53,6 +59,13 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, hel
     let rows = held.keep("estimates", estimates).await?;
     marts::replace_table(session, "estimates", vec![rows.clone()], rows.schema())?;
     sheets.push(Sheet { name: "estimates", rows });
+    let rows = held
+        .keep("cash_and_accrual", sources.cash.by_customer(sources.calls.window)?)
+        .await?;
+    sheets.push(Sheet {
+        name: "cash_and_accrual",
+        rows,
+    });
     Ok(Figures {
         revenue_by_key,
         cost_by_key,

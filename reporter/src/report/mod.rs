@@ -35,10 +35,12 @@ use crate::insight::Periods;
 use crate::marts::{self, ReportCalls, Window};
 use crate::outcomes::{Outcomes, of_attribute};
 use crate::output::{self, ReportModel, Sheet};
+use crate::revenue::cash::Cash;
 use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
 use crate::revenue::daily::RevenuePolicy;
 use crate::revenue::fx::Rates;
 use crate::revenue::recognise::{DailyUsage, Schedules};
+use crate::revenue::subscribers::Subscribers;
 use crate::revenue::tables::{DailyBatches, lines_batches};
 use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Kind, Loaded, RevenueInputs, load};
@@ -271,7 +273,11 @@ async fn compute(
         true => outcomes.over(of_attribute(session, &options.outcome_labels, window.from).await?),
         false => outcomes,
     };
+    let cash = Cash::of(&loaded.lines, &policy, window);
+    let subscribers = Subscribers::of(&loaded.lines, &policy, window);
     let sources = Sources {
+        cash: &cash,
+        subscribers: &subscribers,
         calls: ReportCalls {
             window,
             currency: options.currency,
@@ -303,6 +309,7 @@ async fn compute(
     let mut model = ReportModel::build(session, &loaded.report, options, window, change).await?;
     model.warnings.extend(held.notes());
     model.bill_files = bills.report.lines();
+    model.cash_received = cash.total(options.currency);
     model.warnings.extend(bills.report.warnings());
     let rows = model.coverage.rows(window)?;
     for (name, rows) in [

@@ -1,6 +1,7 @@
 //! Whole report runs over a lake on disk.
 
 mod marts;
+mod payers;
 mod trust;
 mod workbook;
 

@@ -68,3 +68,56 @@ impl RevenuePolicy {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::customer_map::tests::line as template;
+    use super::super::policy::Policies;
+    use super::super::recognise::DailyUsage;
+    use super::super::time::{Period, TimeFormat};
+    use super::*;
+
+    fn moment(text: &str) -> Moment {
+        Moment::parse(text, TimeFormat::Iso).unwrap()
+    }
+
+    /// Billed on the 1st at 1.10 dollars a euro, earned on the 2nd at 1.20.
+    fn earned(fx: FxDay, booked_at: Option<&str>) -> (String, String) {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("rates.csv");
+        std::fs::write(&path, "Date,USD\n2026-01-02,1.20\n2026-01-01,1.10\n").unwrap();
+        let line = RevenueLine {
+            amount: Amount::parse_major("100").unwrap(),
+            currency: Currency::EUR,
+            period: Period::new(moment("2026-01-02"), None).unwrap(),
+            booked_at: booked_at.map(moment),
+            ..template(Some("acme"), None)
+        };
+        let policy = RevenuePolicy {
+            rates: Rates::read(&path).unwrap(),
+            customers: CustomerLadder::default(),
+            report_currency: Currency::USD,
+            schedules: Schedules::new(
+                std::slice::from_ref(&line),
+                &Policies::default(),
+                &DailyUsage::new(),
+                &CustomerLadder::default(),
+            ),
+            fx,
+        };
+        let day = policy.days(&line).next().unwrap();
+        (day.report_amount.unwrap().to_string(), day.fx_effect.unwrap().to_string())
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_day_that_earns_or_of_the_day_that_billed_and_the_effect_is_shown() {
+        let shown = |fx, booked| {
+            let (amount, effect) = earned(fx, booked);
+            format!("{amount} {effect}")
+        };
+        assert_eq!(shown(FxDay::AccrualDay, Some("2026-01-01")), "120 10");
+        assert_eq!(shown(FxDay::BookedDay, Some("2026-01-01")), "110 10");
+        // Where nobody says when it was billed, the period's first day stands for it.
+        assert_eq!(shown(FxDay::BookedDay, None), "120 0");
+    }
+}

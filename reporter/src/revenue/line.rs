@@ -70,6 +70,8 @@ pub enum Kind {
     Ratable,
     /// Used in the period, billed afterwards: `usage`, `overage`.
     Usage,
+    /// What is due at least for its period: `minimum_commitment`. Earns what use in the period leaves of it.
+    Minimum,
     /// Paid for later use: `credit_purchase`. Earned by drawing it down, and at its expiry.
     CreditPurchase,
     /// Use of what was paid before: `credit_drawdown`.
@@ -87,6 +89,7 @@ impl RevenueLine {
     pub fn meaning(&self) -> Kind {
         match self.kind.as_deref() {
             Some("usage" | "overage") => Kind::Usage,
+            Some("minimum_commitment") => Kind::Minimum,
             Some("credit_purchase") => Kind::CreditPurchase,
             Some("credit_drawdown") => Kind::CreditDrawdown,
             Some("refund" | "credit_note") => Kind::Refund,

@@ -4,6 +4,7 @@
 //! what it returns. Nothing here knows costs or reports. A new billing system is one mapping file in `presets/`.
 
 pub mod accrue;
+pub mod cash;
 pub mod currency;
 pub mod customer_map;
 pub mod daily;
@@ -20,6 +21,7 @@ pub mod policy;
 pub mod presets;
 pub mod recognise;
 pub mod refusal;
+pub mod subscribers;
 pub(crate) mod table;
 pub mod tables;
 pub mod time;

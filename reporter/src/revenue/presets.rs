@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use super::mapping::Mapping;
 
-const FILES: [(&str, &str); 20] = [
+const FILES: [(&str, &str); 22] = [
     ("generic", include_str!("presets/generic.toml")),
     (
         "stripe_invoice_line_items",
@@ -34,6 +34,8 @@ const FILES: [(&str, &str); 20] = [
         include_str!("presets/revenuecat_transactions.toml"),
     ),
     ("shopify_orders", include_str!("presets/shopify_orders.toml")),
+    ("orb_invoices", include_str!("presets/orb_invoices.toml")),
+    ("openmeter_invoices", include_str!("presets/openmeter_invoices.toml")),
     ("lemonsqueezy_orders", include_str!("presets/lemonsqueezy_orders.toml")),
     ("app_store_sales", include_str!("presets/app_store_sales.toml")),
     ("chartmogul_line_items", include_str!("presets/chartmogul_line_items.toml")),

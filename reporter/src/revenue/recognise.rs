@@ -4,9 +4,11 @@
 //!   there is none.
 //! - Prepaid credits (`credit_purchase`) are earned by drawing them down (`credit_drawdown` lines), and what is left on the
 //!   last day on which they are valid. Without an end they stay deferred: the purchase earns nothing by itself.
+//! - A minimum (`minimum_commitment`) earns what bills for use in its period leave of it, evenly: together they earn the larger
+//!   of the minimum and the use.
 //! - A refund is taken back on its day, or over the period that it refunds.
 //!
-//! Every line but a credit purchase sums to its amount to the last digit; a purchase with an end sums to its amount
+//! Every line but a credit purchase and a minimum sums to its amount to the last digit; a purchase with an end sums to its amount
 //! together with what was drawn from it.
 
 use std::collections::{BTreeMap, HashMap};
@@ -42,6 +44,7 @@ impl Schedules {
         };
         let customer = |line: &RevenueLine| customers.customer(line, line.period.first_day()).map(str::to_owned);
         let mut credits: BTreeMap<(Option<String>, Currency), Vec<&RevenueLine>> = BTreeMap::new();
+        let mut minimums: BTreeMap<(Option<String>, Currency), Vec<&RevenueLine>> = BTreeMap::new();
         for line in lines {
             match line.meaning() {
                 Kind::Usage if policies.usage == Usage::Usage && line.period.days() > 1 => {
@@ -53,7 +56,18 @@ impl Schedules {
                 Kind::CreditPurchase | Kind::CreditDrawdown => {
                     credits.entry((customer(line), line.currency)).or_default().push(line);
                 }
+                Kind::Minimum => minimums.entry((customer(line), line.currency)).or_default().push(line),
                 _ => {}
+            }
+        }
+        if !minimums.is_empty() {
+            let uses: Vec<&RevenueLine> = lines.iter().filter(|line| line.meaning() == Kind::Usage).collect();
+            for ((who, currency), minimums) in &minimums {
+                let theirs = uses
+                    .iter()
+                    .copied()
+                    .filter(|line| line.currency == *currency && customer(line) == *who);
+                schedules.special.extend(shortfalls(minimums, theirs.collect()));
             }
         }
         for lines in credits.values() {
@@ -65,7 +79,7 @@ impl Schedules {
     /// The days of a line with what each earns of it, in order.
     pub fn days<'a>(&'a self, line: &'a RevenueLine) -> impl Iterator<Item = (Day, Amount)> + 'a {
         let special = match line.meaning() {
-            Kind::Usage | Kind::CreditPurchase => self.special.get(&key(line)),
+            Kind::Usage | Kind::CreditPurchase | Kind::Minimum => self.special.get(&key(line)),
             _ => None,
         };
         let evenly = special.is_none().then(|| accrue(line.amount, self.period(line)));
@@ -96,6 +110,28 @@ fn by_use(line: &RevenueLine, used: &BTreeMap<Day, i128>) -> Option<Vec<(Day, Am
     } else {
         parts
     })
+}
+
+/// What minimums of one customer earn beside the bills for use that they cover: each bill counts towards the first minimum whose
+/// period it starts in, and, where the minimum names a subscription, of that subscription only.
+fn shortfalls(minimums: &[&RevenueLine], mut uses: Vec<&RevenueLine>) -> Vec<(LineKey, Vec<(Day, Amount)>)> {
+    let mut in_order = minimums.to_vec();
+    in_order.sort_by_key(|line| (line.period.start, line.line_id.clone()));
+    let mut earned = Vec::new();
+    for minimum in in_order {
+        let (first, days) = (minimum.period.first_day(), minimum.period.days() as Day);
+        let covers = |line: &RevenueLine| {
+            let start = line.period.first_day();
+            let same = minimum.subscription_id.is_none() || minimum.subscription_id == line.subscription_id;
+            same && first <= start && start < first + days
+        };
+        let (covered, others): (Vec<&RevenueLine>, Vec<&RevenueLine>) = uses.into_iter().partition(|line| covers(line));
+        uses = others;
+        let used: Amount = covered.iter().map(|line| line.amount).sum();
+        let left = (minimum.amount - used.max(Amount::ZERO)).max(Amount::ZERO);
+        earned.push((key(minimum), accrue(left, minimum.period).collect()));
+    }
+    earned
 }
 
 /// What purchases of one customer earn beside what is drawn from them, first bought first used.

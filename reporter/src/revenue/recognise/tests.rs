@@ -65,6 +65,89 @@ fn subscriptions_seats_commitments_and_true_ups_are_even() {
 }
 
 #[test]
+fn included_monthly_credits_are_earned_by_day_and_not_by_use() {
+    // Stand-ready: the plan's own credits are no purchase of credits.
+    let plan = line("a", "subscription", "31", "2026-01-01", "2026-02-01");
+    let used = usage(&[("2026-01-30", "9")]);
+    let days = days(std::slice::from_ref(&plan), &Policies::default(), &used, "a");
+    assert_eq!(days, ["2026-01-01+31 1"]);
+}
+
+#[test]
+fn a_minimum_and_the_use_that_it_covers_earn_the_larger_of_both() {
+    let january = |id: &str, kind: &str, amount: &str| line(id, kind, amount, "2026-01-01", "2026-02-01");
+    let earned = |lines: &[RevenueLine]| -> String {
+        let schedules = Schedules::new(lines, &Policies::default(), &DailyUsage::new(), &CustomerLadder::default());
+        let all = lines.iter().flat_map(|line| schedules.days(line));
+        all.map(|(_, amount)| amount).sum::<Amount>().to_string()
+    };
+    let minimum = january("m", "minimum_commitment", "100");
+    assert_eq!(earned(&[minimum.clone()]), "100");
+    assert_eq!(earned(&[minimum.clone(), january("u", "usage", "60")]), "100");
+    assert_eq!(
+        earned(&[minimum.clone(), january("u", "usage", "90"), january("o", "overage", "50")]),
+        "140"
+    );
+    // What is left of it is earned evenly over its own period.
+    let short = [january("m", "minimum_commitment", "100"), january("u", "usage", "69")];
+    assert_eq!(
+        days(&short, &Policies::default(), &DailyUsage::new(), "m"),
+        ["2026-01-01+31 1"]
+    );
+    // Use of another month, and of another subscription, is not what it covers.
+    let february = line("u", "usage", "60", "2026-02-01", "2026-03-01");
+    assert_eq!(earned(&[minimum.clone(), february]), "160");
+    let of = |subscription: &str, line: RevenueLine| RevenueLine {
+        subscription_id: Some(subscription.into()),
+        ..line
+    };
+    assert_eq!(
+        earned(&[of("s1", minimum.clone()), of("s2", january("u", "usage", "60"))]),
+        "160"
+    );
+    assert_eq!(earned(&[of("s1", minimum), of("s1", january("u", "usage", "60"))]), "100");
+}
+
+#[test]
+fn a_true_up_is_earned_on_its_own_period() {
+    let lines = [
+        line("u", "usage", "60", "2026-01-01", "2026-02-01"),
+        line("t", "true_up", "31", "2026-01-01", "2026-02-01"),
+    ];
+    assert_eq!(
+        days(&lines, &Policies::default(), &DailyUsage::new(), "t"),
+        ["2026-01-01+31 1"]
+    );
+}
+
+#[test]
+fn two_partial_refunds_are_taken_back_each_on_its_day() {
+    let lines = [
+        line("s", "subscription", "310", "2026-01-01", "2026-02-01"),
+        line("r1", "refund", "-10", "2026-01-10", ""),
+        line("r2", "refund", "-15", "2026-01-20", ""),
+    ];
+    let of = |id| days(&lines, &Policies::default(), &DailyUsage::new(), id);
+    assert_eq!(
+        (of("r1"), of("r2")),
+        (vec!["2026-01-10+1 -10".to_owned()], vec!["2026-01-20+1 -15".to_owned()])
+    );
+}
+
+#[test]
+fn a_dispute_that_is_won_gives_back_what_its_opening_took() {
+    let lines = [
+        line("d", "chargeback", "-50", "2026-01-10", ""),
+        line("w", "dispute_reversal", "50", "2026-02-20", ""),
+    ];
+    let of = |id| days(&lines, &Policies::default(), &DailyUsage::new(), id);
+    assert_eq!(
+        (of("d"), of("w")),
+        (vec!["2026-01-10+1 -50".to_owned()], vec!["2026-02-20+1 50".to_owned()])
+    );
+}
+
+#[test]
 fn a_trial_earns_nothing_and_keeps_its_days() {
     let trial = line("a", "trial", "0", "2026-01-01", "2026-01-15");
     assert_eq!(one(trial, &Policies::default()), ["2026-01-01+14 0"]);
@@ -176,6 +259,22 @@ fn expected_breakage_is_earned_along_with_use() {
 }
 
 proptest! {
+    #[test]
+    fn a_minimum_with_use_earns_the_larger_of_both(minimum in 0_i64..10_i64.pow(15), uses in prop::collection::vec((0_i64..10_i64.pow(14), 0_i32..31), 0..12)) {
+        let january = |id: String, kind: &str, scaled: i64, start: i32| RevenueLine {
+            line_id: id.into(),
+            amount: Amount::from_scaled(scaled.into()),
+            period: Period::new(Moment::midnight(20_454 + start), Some(Moment::midnight(20_485))).unwrap(),
+            ..line("", kind, "0", "2026-01-01", "")
+        };
+        let mut lines = vec![january("m".to_owned(), "minimum_commitment", minimum, 0)];
+        lines.extend(uses.iter().enumerate().map(|(at, (scaled, start))| january(at.to_string(), "usage", *scaled, *start)));
+        let schedules = Schedules::new(&lines, &Policies::default(), &DailyUsage::new(), &CustomerLadder::default());
+        let earned: Amount = lines.iter().flat_map(|line| schedules.days(line)).map(|(_, amount)| amount).sum();
+        let used: i64 = uses.iter().map(|(scaled, _)| scaled).sum();
+        prop_assert_eq!(earned.scaled(), i128::from(minimum.max(used)));
+    }
+
     #[test]
     fn all_that_is_billed_is_earned_once(
         rows in prop::collection::vec((0_usize..6, -10_i64.pow(15)..10_i64.pow(15), 0_i32..400, 0_i32..400), 1..40),

@@ -91,7 +91,10 @@ fn objects<'a>(file: &str, text: &'a str) -> Result<Vec<Object<'a>>, Refusal> {
     let start = text.len() - text.trim_start().len();
     let list = match document.starts_with('[') {
         true => Some(document),
-        false => member(document, "data").filter(|data| data.starts_with('[')),
+        false => member(document, "data")
+            // A page of a list, as OpenMeter gives it; other documents have items of their own.
+            .or_else(|| member(document, "totalCount").and_then(|_| member(document, "items")))
+            .filter(|data| data.starts_with('[')),
     };
     if member(document, "has_more") == Some("true") {
         let reason = "is one page of a longer list (has_more is true): export all pages".to_owned();
