@@ -10,11 +10,13 @@ mod config;
 mod demo;
 mod exit;
 mod explain;
+mod focus;
 mod keys;
 mod lake;
 mod logging;
 mod maintain;
 mod prices;
+mod reconcile;
 mod report;
 mod reprice;
 mod revenue;
@@ -56,6 +58,10 @@ enum Command {
     Account(account::AccountArgs),
     /// Close a month: export its calls and marts with a hash, and let nothing move them
     Close(close::CloseArgs),
+    /// Lay providers' bills beside what was computed: the difference by day and model, and why
+    Reconcile(reconcile::ReconcileArgs),
+    /// Write what calls cost as FOCUS rows, for the tools of FinOps
+    Focus(focus::FocusArgs),
     /// Show a trace as a tree: what was billed, what was not, and why
     Explain(explain::ExplainArgs),
     /// Look into the price catalogue and price usage records
@@ -79,6 +85,8 @@ fn main() -> ExitCode {
         Command::Reprice(args) => reprice::run(args),
         Command::Account(args) => account::run(args),
         Command::Close(args) => close::run(args),
+        Command::Reconcile(args) => reconcile::run(args),
+        Command::Focus(args) => focus::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Prices(args) => prices::run(args),
         Command::Revenue(command) => revenue::run(command),

@@ -215,7 +215,7 @@ impl Night {
     }
 }
 
-fn percent(text: &str) -> Result<Amount, String> {
+pub(crate) fn percent(text: &str) -> Result<Amount, String> {
     Amount::parse_major(text).map_err(|_| format!("{text:?} is not a percentage, such as 40 or 37.5"))
 }
 

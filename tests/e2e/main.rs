@@ -8,6 +8,7 @@ mod crash;
 mod documents;
 mod edge;
 mod forward;
+mod finops;
 mod kills;
 mod night;
 mod otlp;

@@ -204,12 +204,21 @@ fn read_file(
     file_report.because = because(mapping, &header);
     let mut lines: Vec<RevenueLine> = Vec::new();
     let mut spread: BTreeMap<Text, super::Amount> = BTreeMap::new();
+    // Where the lines of each row start: rows of JSON may share a line of the file.
+    let mut starts: Vec<usize> = Vec::new();
+    let (mut line_before, mut nth) = (0, 1);
     let refused = RefCell::new(refusals);
     let on_row = |row: super::table::Row<'_>| {
         file_report.rows += 1;
         let before = lines.len();
+        nth = if row.line == line_before { nth + 1 } else { 1 };
+        line_before = row.line;
         match plan.read(row, texts, &mut lines) {
             Ok(Reading::Lines(amount)) => {
+                starts.push(before);
+                if nth > 1 {
+                    number(&mut lines[before..], &file.name, row.line, nth);
+                }
                 if let (Some(amount), Some(document)) = (amount, &lines[before].document) {
                     spread.insert(document.clone(), amount);
                 }
@@ -226,8 +235,16 @@ fn read_file(
     })?;
     file_report.unspread = spread_documents(&mut lines, &spread) as u64;
     report.files.push(file_report);
-    once.add(mapping, &plan, lines, report, refused.into_inner());
+    once.add(mapping, &plan, lines, &starts, report, refused.into_inner());
     Ok(())
+}
+
+/// Tells rows of one line of a file apart where they have no id but file and line.
+fn number(lines: &mut [RevenueLine], file: &str, line: u64, nth: u64) {
+    let without_id = format!("{file}:{line}");
+    for line in lines.iter_mut().filter(|line| line.line_id.starts_with(&without_id)) {
+        line.line_id = format!("{}#{nth}", line.line_id).into();
+    }
 }
 
 /// The mapping of a file and the header as that mapping cuts it.

@@ -13,6 +13,8 @@ use super::ByLine;
 #[derive(Debug, Default)]
 pub(super) struct Once {
     lines: Vec<Option<RevenueLine>>,
+    /// Which row each of them was made from, over all files.
+    rows: Vec<usize>,
     by_id: ByLine,
     sources: BTreeMap<Text, Family>,
 }
@@ -42,6 +44,7 @@ impl Once {
         mapping: &Mapping,
         plan: &Plan,
         lines: Vec<RevenueLine>,
+        starts: &[usize],
         report: &mut LoadReport,
         refusals: &mut Refusals,
     ) {
@@ -55,13 +58,11 @@ impl Once {
         if !plan.names_documents {
             family.blind = Some(first.source_file.to_string());
         }
-        let mut lines = lines.into_iter().peekable();
-        let mut row: Vec<RevenueLine> = Vec::new();
-        while let Some(line) = lines.next() {
-            row.push(line);
-            if lines.peek().is_some_and(|next| next.source_row == row[0].source_row) {
-                continue;
-            }
+        let ends = starts.iter().skip(1).copied().chain([lines.len()]);
+        let sizes: Vec<usize> = starts.iter().zip(ends).map(|(start, end)| end - start).collect();
+        let mut lines = lines.into_iter();
+        for size in sizes {
+            let mut row: Vec<RevenueLine> = lines.by_ref().take(size).collect();
             self.add_row(&mut row, report, refusals);
         }
     }
@@ -82,7 +83,9 @@ impl Once {
                 return row.clear();
             }
         }
+        let of_row = self.rows.last().map_or(0, |row| row + 1);
         for line in row.drain(..) {
+            self.rows.push(of_row);
             let (index, key) = (self.lines.len(), (line.source.clone(), line.line_id.clone()));
             // Two lines of one row may have one id; the row's place tells them apart.
             if let Some(earlier) = self.by_id.insert(key, index).filter(|earlier| self.lines[*earlier].is_some()) {
@@ -102,10 +105,7 @@ impl Once {
         };
         let (old, new) = (self.line(index), &row[at]);
         let whole_row = || {
-            let of_row = |index: &usize| {
-                let line = self.lines.get(*index).and_then(Option::as_ref);
-                line.is_some_and(|line| line.source_row == old.source_row && line.source_file == old.source_file)
-            };
+            let of_row = |at: &usize| self.rows.get(*at) == self.rows.get(index);
             let first = (0..=index).rev().take_while(of_row).last().unwrap_or(index);
             (first..).take_while(of_row).collect::<Vec<usize>>()
         };

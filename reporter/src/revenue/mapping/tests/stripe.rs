@@ -165,3 +165,24 @@ fn stripe_credit_notes_lower_revenue_of_their_day() {
     let text = fs::read_to_string(fixture("stripe_fivetran_seeds/credit_note_data.csv")).unwrap();
     case(&[("credit_notes.csv", &text)]).check(&["cn_89hUNfs - credit_note -0.5 USD 2021-06-30+1", "excluded test_mode 1"]);
 }
+
+#[test]
+fn a_newer_export_of_an_invoice_brings_the_line_that_was_added_to_it() {
+    let invoice = |lines: &str| {
+        format!(
+            r#"{{"object":"list","has_more":false,"data":[{{"id":"in_1","object":"invoice","customer":"cus_1","status":"open","currency":"usd","amount_due":100,"livemode":true,"created":1767225600,"lines":{{"has_more":false,"data":[{lines}]}}}}]}}"#
+        )
+    };
+    let line = |id: &str, amount: u32| {
+        format!(
+            r#"{{"id":"{id}","amount":{amount},"currency":"usd","period":{{"start":1767225600,"end":1769904000}},"subscription":"sub_1"}}"#
+        )
+    };
+    let old = invoice(&line("il_1", 1000));
+    let new = invoice(&[line("il_1", 1000), line("il_2", 500)].join(","));
+    case(&[("old.json", &old), ("new.json", &new)]).check(&[
+        "il_1 cus_1 subscription 10 USD 2026-01-01+31",
+        "il_2 cus_1 subscription 5 USD 2026-01-01+31",
+        "excluded repeated 1",
+    ]);
+}
