@@ -182,7 +182,7 @@ fn a_bill_beside_the_lake_says_what_is_missing_and_why() {
     let folder = tempfile::tempdir().expect("a folder");
     let bill = folder.path().join("bill.csv");
     let text =
-        "date,provider,model,amount,currency,tokens\n2026-09-21,OpenAI,gpt-4o,0.02,USD,6600\n2026-09-21,OpenAI,o3,1.00,USD,\n";
+        "date,provider,model,amount,currency,tokens\n2026-09-21,OpenAI,gpt-4o,0.04,USD,6600\n2026-09-21,OpenAI,o3,1.00,USD,\n";
     std::fs::write(&bill, text).expect("written");
     let [lake, bill] = [lake(), &bill].map(|path| path.to_str().expect("a path"));
     let rows = run(&["reconcile", "--lake", lake, "--bill", bill, "--format", "ndjson"]);
@@ -194,19 +194,19 @@ fn a_bill_beside_the_lake_says_what_is_missing_and_why() {
     assert_eq!(
         shown,
         [
-            "\"gpt-4o\" \"0.010000000000\" \"missing_traffic\"",
+            "\"gpt-4o\" \"0.030000000000\" \"missing_traffic\"",
             "\"o3\" \"1.000000000000\" \"not_seen\""
         ]
     );
     assert_eq!(
         (&rows[0]["lake_tokens"], &rows[0]["price_factor"]),
-        (&3300.into(), &"2.000000000000".into())
+        (&3300.into(), &"4.000000000000".into())
     );
     let over = attempt(&["reconcile", "--lake", lake, "--bill", bill, "--fail-over", "5"]);
     assert_eq!(over.status.code(), Some(3));
     let said = String::from_utf8_lossy(&over.stdout).into_owned();
     assert!(
-        said.contains("billed 1.02 USD, computed 0.01 USD, difference 1.01 USD (99.0 % of the bill)"),
+        said.contains("billed 1.04 USD, computed 0.01 USD, difference 1.03 USD (99.0 % of the bill)"),
         "{said}"
     );
 }

@@ -44,13 +44,12 @@ pub struct FocusExport {
     pub unpriced_calls: i64,
 }
 
-/// Keys of a group of calls, in the order of [`KEYS`].
+/// Tenant, customer, feature, service, provider, model, environment, cost class and cost source of a group of calls.
 type Keys = [Option<String>; 9];
 
-const KEYS: &str = "tenant, nullif(customer_id, '') AS customer_id, nullif(feature, '') AS feature, \
-     nullif(service_name, '') AS service_name, nullif(provider, '') AS provider, \
-     coalesce(nullif(response_model, ''), nullif(request_model, '')) AS model, nullif(environment, '') AS environment, \
-     cost_class, cost_source";
+const KEYS: &str = "tenant AS key_1, nullif(customer_id, '') AS key_2, nullif(feature, '') AS key_3, nullif(service_name, '') AS key_4, \
+     nullif(provider, '') AS key_5, coalesce(nullif(response_model, ''), nullif(request_model, '')) AS key_6, \
+     nullif(environment, '') AS key_7, cost_class AS key_8, cost_source AS key_9";
 
 /// Calls with equal keys on one day.
 #[derive(Debug, Clone, Default)]
@@ -112,7 +111,7 @@ pub async fn focus_rows(lake: &Lake, options: &FocusOptions) -> Result<FocusExpo
 }
 
 async fn groups(session: &SessionContext, days: &str) -> Result<BTreeMap<(Day, Keys), Group>, SessionError> {
-    let names = "tenant, customer_id, feature, service_name, provider, model, environment, cost_class, cost_source";
+    let names = "key_1, key_2, key_3, key_4, key_5, key_6, key_7, key_8, key_9";
     let mut groups: BTreeMap<(Day, Keys), Group> = BTreeMap::new();
     let sums = format!(
         "SELECT date, {names}, sum(cost_usd), sum(list_cost_usd), count(*) FROM (SELECT date, {KEYS}, cost_usd, \

@@ -50,8 +50,8 @@ impl Shape {
     fn of(file: &str, header: &Header) -> Result<Shape, Refusal> {
         let has = |columns: &[&str]| columns.iter().all(|column| header.has(column));
         let shape = [
-            (Shape::Anthropic, &["parent.starting_at", "amount", "currency"][..]),
-            (Shape::OpenAi, &["parent.start_time", "amount.value", "amount.currency"]),
+            (Shape::Anthropic, &["parent_starting_at", "amount", "currency"][..]),
+            (Shape::OpenAi, &["parent_start_time", "amount_value", "amount_currency"]),
             (Shape::Focus, &["chargeperiodstart", "billedcost", "billingcurrency"]),
             (Shape::Generic, &["date", "model", "amount", "currency"]),
         ];
@@ -84,14 +84,14 @@ impl Shape {
                 currency: &["billingcurrency"],
             },
             Shape::OpenAi => Columns {
-                day: &["parent.start_time"],
+                day: &["parent_start_time"],
                 provider: &[],
                 model: &["line_item"],
-                amount: &["amount.value"],
-                currency: &["amount.currency"],
+                amount: &["amount_value"],
+                currency: &["amount_currency"],
             },
             Shape::Anthropic => Columns {
-                day: &["parent.starting_at"],
+                day: &["parent_starting_at"],
                 provider: &[],
                 model: &["model"],
                 amount: &["amount"],
