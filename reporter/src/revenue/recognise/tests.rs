@@ -82,7 +82,7 @@ fn a_minimum_and_the_use_that_it_covers_earn_the_larger_of_both() {
         all.map(|(_, amount)| amount).sum::<Amount>().to_string()
     };
     let minimum = january("m", "minimum_commitment", "100");
-    assert_eq!(earned(&[minimum.clone()]), "100");
+    assert_eq!(earned(std::slice::from_ref(&minimum)), "100");
     assert_eq!(earned(&[minimum.clone(), january("u", "usage", "60")]), "100");
     assert_eq!(
         earned(&[minimum.clone(), january("u", "usage", "90"), january("o", "overage", "50")]),
