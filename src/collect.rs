@@ -202,18 +202,16 @@ fn resolve(args: CollectArgs, file: FileConfig, settings: &mut Settings) -> anyh
         None => None,
     };
 
-    let standard = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT")
-        .ok()
-        .filter(|url| !url.is_empty());
     let named = settings.pick(
         "telemetry_endpoint",
         args.telemetry_endpoint,
         section.telemetry_endpoint,
         None,
     );
+    let named = settings.or_standard(named, "OTEL_EXPORTER_OTLP_ENDPOINT");
     let interval = settings.pick("telemetry_interval", None, section.telemetry_interval, Some("60s"));
     let interval = interval.required(values::duration)?;
-    let telemetry = named.text().or(standard).map(|endpoint| SelfTelemetry { endpoint, interval });
+    let telemetry = named.text().map(|endpoint| SelfTelemetry { endpoint, interval });
     Ok(Config {
         lake: args.lake.unwrap_or_default(),
         security,

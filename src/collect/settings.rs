@@ -60,6 +60,19 @@ impl Settings {
         Given { text, origin }
     }
 
+    /// For the last key, where nothing names a value: what a variable of the OpenTelemetry specification says.
+    pub(super) fn or_standard(&mut self, given: Given, variable: &str) -> Given {
+        let standard = std::env::var(variable).ok().filter(|value| !value.is_empty());
+        if given.text.is_some() || standard.is_none() {
+            return given;
+        }
+        let origin = format!("environment, {variable}");
+        if let Some(last) = self.shown.last_mut() {
+            (last.value, last.origin) = (standard.clone(), origin.clone());
+        }
+        Given { text: standard, origin }
+    }
+
     /// Hides the values of headers that were picked last.
     pub(super) fn redact_headers(&mut self) {
         let Some(last) = self.shown.last_mut() else { return };

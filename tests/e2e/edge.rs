@@ -24,10 +24,9 @@ fn the_configuration_in_force_is_printed_with_origins_and_without_secrets() {
                    forward_headers = \"authorization=Bearer hush\"\n\n[attribution]\ncustomer = [\"shop.id\"]\n";
     std::fs::write(&file, written).expect("written");
     let mut command = marginlake(&["collect", "--print-config", "--config", path(&file), "--commit-interval=1s"]);
-    let output = command
-        .env("MARGINLAKE_DURABILITY", "interval=50ms")
-        .output()
-        .expect("it runs");
+    command.env("MARGINLAKE_DURABILITY", "interval=50ms");
+    command.env("OTEL_EXPORTER_OTLP_ENDPOINT", "http://watcher:4317");
+    let output = command.output().expect("it runs");
     let text = String::from_utf8(output.stdout).expect("text");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     for line in [
@@ -36,6 +35,7 @@ fn the_configuration_in_force_is_printed_with_origins_and_without_secrets() {
         format!("max_log = \"1GiB\"  # {}, [collect] max_log", path(&file)),
         "max_body = \"32MiB\"  # default".to_owned(),
         "#keys_file  # not set".to_owned(),
+        "telemetry_endpoint = \"http://watcher:4317\"  # environment, OTEL_EXPORTER_OTLP_ENDPOINT".to_owned(),
         "customer = [\"shop.id\"]".to_owned(),
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");

@@ -14,7 +14,7 @@ pub(crate) const JSON: &str = "application/json";
 pub(crate) fn marginlake(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_marginlake"));
     command.args(arguments);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MARGINLAKE_")) {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MARGINLAKE_") || name.starts_with("OTEL_")) {
         command.env_remove(name);
     }
     command.env("NO_COLOR", "1").stdin(Stdio::null());

@@ -235,7 +235,9 @@ impl Writer {
     }
 
     fn sync(&mut self) {
-        if self.synced + 1 == self.next_sequence {
+        // Otherwise nothing waits for it but sequences of writes that failed.
+        let is_lazy = matches!(self.options.durability, Durability::Interval(_));
+        if !is_lazy || self.synced + 1 == self.next_sequence {
             return;
         }
         let synced = self.open.as_mut().map_or(Ok(()), |(_, file)| file.sync());
