@@ -69,14 +69,24 @@ pub(super) fn divide(reported: &Reported, about: About<'_>, flags: &mut Flags) -
         return input;
     };
     let mode = if cached == 0 {
-        input.assumed = !split_is_known(reported, about);
+        let unseen = is_zero_unknown(reported, about);
+        if unseen {
+            (input.cache_read, input.cache_write, input.cache_write_5m) = (None, None, None);
+        }
+        input.assumed = unseen
+            || !split_is_known(reported, about)
+            || writes_are_lost(&writes, about)
+            || total_tells_of_more(reported, total, about);
         if input.assumed {
             flags.set(Flag::CacheUnknown);
         }
         Mode::Inclusive
     } else {
         let (mode, assumed) = mode(reported, total, cached, about, flags);
-        input.assumed = assumed;
+        input.assumed = assumed || writes_are_lost(&writes, about);
+        if input.assumed && !assumed {
+            flags.set(Flag::CacheUnknown);
+        }
         mode
     };
     let solved = solve(total, cached, mode, parts, reported, flags).or_else(|| {
@@ -163,8 +173,30 @@ fn split_is_known(reported: &Reported, about: About<'_>) -> bool {
     // Only text generation has a prompt cache.
     says_something
         || beside
-        || about.profile.split == CacheSplit::Reported
+        || match about.profile.split {
+            CacheSplit::Reported | CacheSplit::ReadsOnly => true,
+            CacheSplit::Unknown | CacheSplit::Never => false,
+        }
         || !matches!(about.role, Role::Llm) && about.role.is_leaf()
+}
+
+/// Whether the emitter writes zero cached tokens where there were some: not reported is not zero.
+fn is_zero_unknown(reported: &Reported, about: About<'_>) -> bool {
+    reported.zero_cache_is_unknown && counts_cache_beside(about.provider, about.model)
+}
+
+/// Whether cache writes stand unseen in the input: only some providers bill them apart.
+fn writes_are_lost(writes: &Writes, about: About<'_>) -> bool {
+    about.profile.split == CacheSplit::ReadsOnly
+        && writes.total.unwrap_or(0) == 0
+        && counts_cache_beside(about.provider, about.model)
+}
+
+/// Whether a provider that counts cached tokens beside the input has a total that input and output do not explain.
+fn total_tells_of_more(reported: &Reported, input: i64, about: About<'_>) -> bool {
+    let plain = sum(&[Some(input), reported.output]);
+    let more = reported.total.map(i128::from) > plain && plain.is_some();
+    more && reported.cache_read.is_none() && counts_cache_beside(about.provider, about.model)
 }
 
 /// Whether the input includes the cached tokens, and whether that is only assumed.

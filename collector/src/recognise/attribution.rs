@@ -11,6 +11,7 @@ use marginlake_lake::schema::Dimension;
 use super::field::Field;
 use super::gather::Gathered;
 use super::payload::scan::{Scalar, scan};
+use super::profile::Habits;
 
 /// Attribute keys that a user adds, each tried before the defaults, in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
@@ -145,7 +146,13 @@ impl Told for Dimension {
                 "ai.telemetry.functionId",
             ],
             Dimension::Task => &["task.id", "task_id", "app.task.id", "app.task_id", "job.id", "job_id"],
-            Dimension::Agent => &["gen_ai.agent.name", "agent.name", "agent_name", "lc_agent_name"],
+            Dimension::Agent => &[
+                "gen_ai.agent.name",
+                "agent.name",
+                "agent_name",
+                "lc_agent_name",
+                "gen_ai.agent.id",
+            ],
             Dimension::PromptName => &[
                 "gen_ai.prompt.name",
                 "langfuse.observation.prompt.name",
@@ -212,6 +219,7 @@ const METADATA_PREFIXES: &[&str] = &[
     "langfuse.trace.metadata.",
     "langfuse.observation.metadata.",
     "langsmith.metadata.",
+    "mastra.metadata.",
     "trace.metadata.",
     "mlflow.traceTag.",
     "metadata.",
@@ -302,12 +310,25 @@ impl<'a> Attribution<'a> {
 const LONGEST_ID: usize = 512;
 
 /// Reads a record's own attributes; `resource` fills what they leave open.
-pub(super) fn read<'a>(gathered: &Gathered<'_, 'a>, resource: &Attribution<'a>) -> Attribution<'a> {
+pub(super) fn read<'a>(gathered: &Gathered<'_, 'a>, resource: &Attribution<'a>, habits: Habits) -> Attribution<'a> {
     let mut attribution = Attribution::default();
     for dimension in Dimension::ALL {
+        if dimension == Dimension::PromptName && habits.prompts_are_ids {
+            continue;
+        }
         if let Some((value, key)) = gathered.words_with_key(dimension.field()) {
             attribution.set(dimension, value, Source::Attribute(key));
         }
+    }
+    // An entity is an agent, or a task, a tool, a workflow: its kind says which.
+    if attribution.get(Dimension::Agent).is_none()
+        && gathered.text(Field::TraceloopKind) == Some("agent")
+        && let Some((value, key)) = gathered.words_with_key(Field::TraceloopEntity)
+    {
+        attribution.set(Dimension::Agent, value, Source::Attribute(key));
+    }
+    if let Some((text, attribute)) = gathered.text_with_key(Field::LinkedPrompts) {
+        from_linked_prompts(text, attribute, &mut attribution);
     }
     if let Some((text, attribute)) = gathered.text_with_key(Field::Metadata) {
         from_object(text, attribute, &mut attribution);
@@ -329,6 +350,24 @@ pub(super) fn of_resource<'a>(gathered: &Gathered<'_, 'a>) -> Attribution<'a> {
         }
     }
     attribution
+}
+
+/// `[{"name": …, "version": …}]`: the first of the prompts that a trace used.
+fn from_linked_prompts<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribution<'a>) {
+    let _ = scan(text, |path, scalar| {
+        let (Scalar::Text(value) | Scalar::Number(value)) = scalar else {
+            return;
+        };
+        let (dimension, name) = match path {
+            ["[]", "name"] => (Dimension::PromptName, "name"),
+            ["[]", "version"] => (Dimension::PromptVersion, "version"),
+            _ => return,
+        };
+        let usable = !value.is_empty() && value.len() <= LONGEST_ID && !value.contains('\\');
+        if usable && attribution.get(dimension).is_none() {
+            attribution.set(dimension, Cow::Borrowed(value), Source::Metadata { attribute, name });
+        }
+    });
 }
 
 fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribution<'a>) {

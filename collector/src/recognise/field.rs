@@ -25,14 +25,14 @@ fields! {
     RequestModel, ResponseModel, RoutedModel, ResponseId, RunId, ServerAddress, BaseUrl, RequestId, Sequence,
     // How.
     Streaming, FinishReasons, TtftSeconds, TtftMillis, TtftServer, CompletionStart, ErrorType, StatusLevel, Success,
-    ServiceTier, RequestServiceTier, Speed, InferenceGeo, CloudRegion, Batch, CacheHit, PendingType, MimeType,
+    ServiceTier, RequestServiceTier, Speed, InferenceGeo, CloudRegion, Batch, CacheHit, OutputType,
     // Token counts.
     Input, Output, Total, CacheRead, CacheWrite, CacheWrite5m, CacheWrite1h, Uncached, Reasoning, OutputText,
     InputAudio, OutputAudio, InputImage, OutputImage, CacheReadAudio, CacheReadImage, ToolPrompt, Embedding,
     // Other units.
     WebSearches, RerankSearches, AudioSeconds, Pages, Characters,
     // Usage inside text.
-    RawUsage, UsageDetails, InputDetails, OutputDetails, ProviderMetadata, OutputPayload,
+    RawUsage, UsageDetails, InputDetails, OutputDetails, ProviderMetadata, OutputPayload, RequestPayload,
     // Reported cost.
     CostCharge, CostAmount, CostCurrency, CostEstimate, CostMicros, CostJson, CostAggregate,
     // What only one emitter sends.
@@ -45,7 +45,8 @@ fields! {
     HaystackComponent,
     HaystackType,
     // Whom it was for.
-    Customer, User, Conversation, Feature, Task, Agent, PromptName, PromptVersion, Environment, Metadata,
+    Customer, User, Conversation, Feature, Task, Agent, PromptName, PromptVersion, Environment, Metadata, TraceloopEntity,
+    LinkedPrompts,
 }
 
 /// Number of [`Field`]s.
@@ -72,6 +73,8 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
     (Field::AiOperationId, &["ai.operationId"]),
     (Field::OperationName, &["gen_ai.operation.name"]),
     (Field::TraceloopKind, &["traceloop.span.kind"]),
+    (Field::TraceloopEntity, &["traceloop.entity.name"]),
+    (Field::LinkedPrompts, &["mlflow.linkedPrompts"]),
     (Field::LlmRequestType, &["llm.request.type"]),
     (Field::MlflowType, &["mlflow.spanType"]),
     (Field::SpanType, &["span.type"]),
@@ -124,7 +127,11 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
         Field::ResponseModel,
         &["gen_ai.response.model", "llm.response.model_name", "ai.response.model"],
     ),
-    (Field::ResponseId, &["gen_ai.response.id", "ai.response.id"]),
+    (
+        Field::ResponseId,
+        // vLLM names a response after its request.
+        &["gen_ai.response.id", "ai.response.id", "gen_ai.request.id"],
+    ),
     (Field::RunId, &["gen_ai.thread.run.id"]),
     (Field::ServerAddress, &["server.address"]),
     (Field::BaseUrl, &["gen_ai.openai.api_base", "url.full"]),
@@ -200,8 +207,7 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
         Field::CacheHit,
         &["litellm.cache_hit", "gen_ai.cache.hit", "cf-aig-cache-hit"],
     ),
-    (Field::PendingType, &["logfire.span_type"]),
-    (Field::MimeType, &["output.mime_type"]),
+    (Field::OutputType, &["gen_ai.output.type"]),
     (
         Field::Input,
         &[
@@ -234,6 +240,8 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "llm.token_count.total",
             "ai.usage.totalTokens",
             "codex.usage.total_tokens",
+            // OpenLIT puts the metric's name on spans as well.
+            "gen_ai.client.token.usage",
         ],
     ),
     (
@@ -379,6 +387,7 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "langfuse.observation.usage_details",
             "mlflow.chat.tokenUsage",
             "langsmith.metadata.usage_metadata",
+            "crewai.crew.usage_metrics",
         ],
     ),
     (Field::ProviderMetadata, &["ai.response.providerMetadata"]),
@@ -393,9 +402,12 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "response_data",
             "haystack.component.output",
             "haystack.agent.output",
+            "gcp.vertex.agent.llm_response",
             "gen_ai.completion",
         ],
     ),
+    // Read for the model's name alone.
+    (Field::RequestPayload, &["request_data"]),
     (
         Field::CostCharge,
         &["litellm.cost.total", "gen_ai.cost.total_cost", "gen_ai.usage.total_cost"],
@@ -440,6 +452,16 @@ pub(crate) const BARE_SPELLINGS: &[(Field, &[&str])] = &[
 pub(crate) fn is_content(key: &str) -> bool {
     const PREFIXES: &[&str] = &[
         "gen_ai.prompt.",
+        "mastra.metadata.body",
+        "mastra.metadata.headers",
+        "mastra.agent_run.",
+        "mastra.workflow",
+        "mastra.model_",
+        "mastra.tool_call.",
+        "mastra.mcp_tool_call.",
+        "gcp.vertex.agent.data",
+        "gcp.vertex.agent.llm_",
+        "gcp.vertex.agent.tool_",
         "gen_ai.completion",
         "gen_ai.input.",
         "gen_ai.output.messages",

@@ -40,7 +40,7 @@ pub enum Flag {
     UnrecognisedUsage,
     /// The operation is not known; usage alone speaks for a call.
     UnknownOperation,
-    /// The usage comes with another record of the same emitter (streamed responses of Logfire).
+    /// The usage comes with another record of the same emitter (streamed responses of Logfire), if it comes.
     UsageFollows,
     /// Only one side of the usage is known.
     PartialUsage,

@@ -186,6 +186,8 @@ pub enum CacheSplit {
     Reported,
     /// The emitter never reports them: an input is an undivided total.
     Never,
+    /// The emitter reports reads only: writes stand undivided in the input of providers that bill them.
+    ReadsOnly,
 }
 
 /// What a cost in the telemetry is worth.
@@ -233,6 +235,12 @@ pub(crate) struct Habits {
     pub(crate) session_is_run: bool,
     /// Leaves whose own method is private (`_prepare…`) are helpers without a request.
     pub(crate) private_methods_are_steps: bool,
+    /// A call that names no operation and tells no usage is the framework's view of one below it.
+    pub(crate) silent_calls_are_steps: bool,
+    /// Anthropic's streams report cached tokens as zero, whatever they were.
+    pub(crate) streams_zero_the_cache: bool,
+    /// What stands where a prompt's name belongs is the id of one single prompt.
+    pub(crate) prompts_are_ids: bool,
 }
 
 impl Habits {
@@ -247,6 +255,9 @@ impl Habits {
         messages_carry_usage: false,
         session_is_run: false,
         private_methods_are_steps: false,
+        silent_calls_are_steps: false,
+        streams_zero_the_cache: false,
+        prompts_are_ids: false,
     };
 }
 

@@ -54,6 +54,10 @@ pub(crate) struct Reported {
     pub(crate) proof: Option<Proof>,
     /// The raw object says that reasoning stands beside the output.
     pub(crate) reasoning_beside: bool,
+    /// Zeros of cached tokens say nothing, where the provider counts them beside the input.
+    pub(crate) zero_cache_is_unknown: bool,
+    /// The service tier that the names of the counts tell.
+    pub(crate) service_tier: Option<&'static str>,
 }
 
 impl Reported {
@@ -232,6 +236,8 @@ fn attributes<'a>(
         characters: take(Field::Characters),
         proof: None,
         reasoning_beside: false,
+        zero_cache_is_unknown: false,
+        service_tier: None,
     };
     if profile.habits.tool_count_is_total {
         reported.total = reported.total.or(reported.tool_prompt.take());
@@ -292,6 +298,7 @@ fn fill(reported: &mut Reported, counts: &RawCounts) {
     fill(&mut reported.cache_read_audio, counts.cache_read_audio);
     fill(&mut reported.web_searches, counts.web_searches);
     fill(&mut reported.rerank_searches, counts.rerank_searches);
+    reported.service_tier = reported.service_tier.or(counts.service_tier);
 }
 
 fn prove(reported: &mut Reported, shape: Shape) {

@@ -140,8 +140,15 @@ fn operation(name: &str) -> Option<Role> {
         "invoke_agent" | "agent" => Role::Agent,
         "invoke_workflow" | "workflow" => Role::Workflow,
         "chain" | "framework" | "graph" => Role::Chain,
-        "plan" | "agent_step" | "step" | "turn" | "task" | "execute_task" | "execute_event_loop_cycle" => Role::Step,
-        "execute_tool" | "tool" => Role::Tool,
+        "plan"
+        | "agent_step"
+        | "step"
+        | "turn"
+        | "task"
+        | "execute_task"
+        | "execute_event_loop_cycle"
+        | "schedule_tool_calls" => Role::Step,
+        "execute_tool" | "tool" | "tool_call" => Role::Tool,
         "retrieval" | "retrieve" | "vectordb" | "search_memory" => Role::Retriever,
         "guardrail" | "moderation" => Role::Guardrail,
         "evaluate" | "evaluation" => Role::Evaluator,

@@ -131,11 +131,11 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         record.time_to_first_token_ms = event::first_token_ms(self.gathered, self.profile, span.start_unix_nano);
         if role == Role::Llm && !has_usage && !record.failed {
             let private = habits.private_methods_are_steps && is_private_method(span.name);
-            let announced = habits.usage_follows && record.response_id.is_none();
-            if announced {
+            if habits.usage_follows && record.response_id.is_none() {
                 record.flags.set(Flag::UsageFollows);
             }
-            if private || announced {
+            let view = habits.silent_calls_are_steps && operation.is_none();
+            if private || view {
                 record.role = Role::Step;
             }
         }
@@ -256,7 +256,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             failed: false,
             error_type: None,
             cache_hit: false,
-            attribution: attribution::read(self.gathered, self.resource),
+            attribution: attribution::read(self.gathered, self.resource, self.profile.habits),
             price_context: Vec::new(),
             reported_cost: None,
             usage_raw: Vec::new(),
@@ -294,7 +294,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             self.keep_unrecognised(&mut record);
         }
         let leaf = role.is_leaf();
-        record.request_model = gathered.words(Field::RequestModel);
+        record.request_model = gathered.words(Field::RequestModel).or_else(|| self.requested_model(role));
         record.response_model = self.response_model(raw, &response, leaf);
         record.response_id = gathered
             .words(Field::ResponseId)
@@ -305,17 +305,32 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         let routed = gathered.text(Field::RoutedModel);
         record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), routed);
         record.streaming = gathered.value(Field::Streaming).and_then(boolean);
+        record.reported.zero_cache_is_unknown = self.profile.habits.streams_zero_the_cache && record.streaming == Some(true);
         record.finish_reasons = gathered.value(Field::FinishReasons).map(finish_reasons).unwrap_or_default();
         record.cache_hit = gathered.value(Field::CacheHit).and_then(boolean) == Some(true);
         if record.cache_hit {
             record.flags.set(Flag::CacheHit);
         }
-        record.price_context = self.price_context(raw, &response);
+        record.price_context = self.price_context(raw, &response, record.reported.service_tier);
         record.reported_cost = self.cost(&mut record);
         if self.profile.habits.cumulative && role == Role::Llm {
             record.flags.set(Flag::PossibleCumulative);
         }
         record
+    }
+
+    /// The model that a recorded request names, where no attribute does.
+    fn requested_model(&self, role: Role) -> Option<Cow<'a, str>> {
+        let text = self.gathered.text(Field::RequestPayload).filter(|_| role.is_leaf())?;
+        let mut model = None;
+        let _ = scan(text, |path, scalar| {
+            if let (["model"], Scalar::Text(word)) = (path, scalar)
+                && word.len() <= 256
+            {
+                model.get_or_insert(word);
+            }
+        });
+        model.map(Cow::Borrowed)
     }
 
     /// The model that answered. A gateway's route says more than an alias, but less than the dated name of the same
@@ -363,7 +378,12 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         })
     }
 
-    fn price_context(&self, raw: &RawAttributes<'a>, response: &Response<'a>) -> Vec<(&'static str, Cow<'a, str>)> {
+    fn price_context(
+        &self,
+        raw: &RawAttributes<'a>,
+        response: &Response<'a>,
+        counted: Option<&'static str>,
+    ) -> Vec<(&'static str, Cow<'a, str>)> {
         let gathered = &*self.gathered;
         let mut context = Vec::new();
         // `auto` asks for what the response then names.
@@ -373,6 +393,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             .or(raw.service_tier.map(Cow::Borrowed))
             .or(response.service_tier.map(Cow::Borrowed))
             .or(self.metadata_tier())
+            .or(counted.map(Cow::Borrowed))
             .or(requested);
         let batch = gathered.value(Field::Batch).and_then(boolean) == Some(true) || tier.as_deref() == Some("batch");
         if batch {

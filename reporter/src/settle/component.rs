@@ -2,7 +2,8 @@
 //!
 //! The nodes are traces (a log record without a trace is a node of its own). Two nodes are linked by an id of a
 //! response or run; by a session at the same time, where one side is an aggregate that the other may explain or a product's record; by
-//! equal usage at the same time from different instrumentations. All of it within one tenant. A hash that collides
+//! equal usage at the same time from different instrumentations; by standing in time within a call of another
+//! instrumentation, where a call tells no usage. All of it within one tenant. A hash that collides
 //! only makes a component larger, which changes no verdict.
 
 use std::collections::HashMap;
@@ -22,6 +23,10 @@ const SESSION_WINDOW_NANOS: i64 = 3_600_000_000_000;
 const CALL_WINDOW_NANOS: i64 = 60_000_000_000;
 /// Records longer than this many windows are not linked by time.
 const MOST_WINDOWS: i64 = 72;
+/// An SDK's call starts at most this long after its framework's.
+const START_WINDOW_NANOS: i64 = 1_000_000_000;
+/// A silent call that stands within more calls than this is not compared with any: it stays of unknown cost.
+const MOST_AROUND: usize = 8;
 
 /// The node of a record.
 pub fn node(record: &Record) -> NodeId {
@@ -51,7 +56,14 @@ pub struct Linker {
     sessions: Vec<(NodeId, bool, u32)>,
     /// Usage and window, scope, node.
     alike: Vec<(NodeId, NodeId, u32)>,
+    /// Calls that tell their usage, by service and second of start.
+    told: Vec<Timed>,
+    /// Calls that tell none.
+    silent: Vec<Timed>,
 }
+
+/// A call's service and window, start, end, scope, node.
+type Timed = (NodeId, i64, i64, NodeId, u32);
 
 impl Linker {
     /// Takes note of one record.
@@ -65,10 +77,22 @@ impl Linker {
                 self.union(first, node);
             }
         }
-        if !record.has_usage() {
+        let Some((start, end)) = record.interval() else { return };
+        let scope = hash(record.scope_name.as_deref());
+        let told = record.has_usage();
+        if record.role.is_leaf() && record.signal == Signal::Span {
+            let window = start.div_euclid(START_WINDOW_NANOS);
+            let service = hash((7u8, tenant, record.service_name.as_deref(), window));
+            let list = if told { &mut self.told } else { &mut self.silent };
+            list.push((service, start, end, scope, node));
+            if !told {
+                let before = hash((7u8, tenant, record.service_name.as_deref(), window - 1));
+                self.silent.push((before, start, end, scope, node));
+            }
+        }
+        if !told && !(is_product(record) && record.role.is_leaf()) {
             return;
         }
-        let Some((start, end)) = record.interval() else { return };
         if let Some(session) = record.conversation_id() {
             let asks = !record.role.is_leaf() || is_product(record);
             let wide = (
@@ -81,7 +105,6 @@ impl Linker {
         }
         let totals = Totals::of(record);
         if record.role.is_leaf() && totals.input.is_some_and(|tokens| tokens > 0) {
-            let scope = hash(record.scope_name.as_deref());
             for window in windows((start, end), CALL_WINDOW_NANOS) {
                 self.alike.push((
                     hash((6u8, tenant, totals.input, totals.output.unwrap_or(0), window)),
@@ -101,6 +124,7 @@ impl Linker {
                 same.iter().for_each(|(_, _, node)| self.union(same[0].2, *node));
             }
         }
+        self.link_silent();
         let mut alike = std::mem::take(&mut self.alike);
         alike.sort_unstable();
         for same in alike.chunk_by(|a, b| a.0 == b.0) {
@@ -114,6 +138,28 @@ impl Linker {
     pub fn component(&mut self, node: NodeId) -> Option<u32> {
         let index = *self.index.get(&node)?;
         Some(self.find(index))
+    }
+
+    /// Links each silent call with the calls of other instrumentations that it stands within.
+    fn link_silent(&mut self) {
+        let (mut told, silent) = (std::mem::take(&mut self.told), std::mem::take(&mut self.silent));
+        if silent.is_empty() {
+            return;
+        }
+        told.sort_unstable();
+        for (window, start, end, scope, node) in silent {
+            let first = told.partition_point(|one| one.0 < window);
+            let around: Vec<u32> = told[first..]
+                .iter()
+                .take_while(|one| one.0 == window && one.1 <= start)
+                .filter(|one| one.2 >= end && one.3 != scope)
+                .map(|one| one.4)
+                .take(MOST_AROUND + 1)
+                .collect();
+            if around.len() <= MOST_AROUND {
+                around.into_iter().for_each(|other| self.union(other, node));
+            }
+        }
     }
 
     fn node_index(&mut self, node: NodeId) -> u32 {

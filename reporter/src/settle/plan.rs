@@ -21,13 +21,14 @@ use super::driver::SettleError;
 use super::record::Record;
 
 /// The columns that [`Linker::observe`] and [`node`] look at.
-const LINKS: [&str; 21] = [
+const LINKS: [&str; 22] = [
     "date",
     "signal",
     "trace_id",
     "span_id",
     "event_key",
     "tenant",
+    "service_name",
     "scope_name",
     "role",
     "convention",

@@ -4,7 +4,7 @@
 //! kinds of records outside any common span are named in [`PRODUCTS`]; one entry is all that a new one needs. Spans
 //! of other libraries around the same call are the business of `identity.rs`, `ancestry.rs` and `matching.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::case::{Case, Class};
 use super::record::{Kind, Record, Signal, Text, bucket};
@@ -101,6 +101,7 @@ pub(super) fn is_engine(record: &Record) -> bool {
 /// Joins records of one call that a product reports more than once.
 pub(super) fn join(case: &mut Case) {
     join_logs_to_their_span(case);
+    join_followed(case);
     for product in &PRODUCTS {
         join_product(case, product);
     }
@@ -134,26 +135,61 @@ fn join_logs_to_their_span(case: &mut Case) {
     }
 }
 
+/// The collector's note on a call whose emitter sends the usage with a later record.
+pub(super) const USAGE_FOLLOWS: &str = "usage_follows";
+/// What Logfire calls that record.
+const FOLLOWER: &str = "streaming response from";
+
+/// Joins a streamed call with the record that brings its usage: the first of its emitter, beside it, after it.
+fn join_followed(case: &mut Case) {
+    type Beside = (usize, Option<[u8; 16]>, Option<Text>);
+    let mut streams: BTreeMap<Beside, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+    for index in case.leaves() {
+        let record = &case.records[index];
+        let announces = record.has_flag(USAGE_FOLLOWS) && !record.has_usage();
+        let follows = record.has_usage() && record.name.as_deref().is_some_and(|name| name.starts_with(FOLLOWER));
+        if announces || follows {
+            let parent = case.tree.parent(index).unwrap_or(usize::MAX);
+            let (announced, followers) = streams
+                .entry((parent, record.trace_id, record.scope_name.clone()))
+                .or_default();
+            if announces { announced } else { followers }.push(index);
+        }
+    }
+    for (mut announced, mut followers) in streams.into_values() {
+        announced.sort_unstable_by_key(|index| (case.records[*index].start_nano, *index));
+        followers.sort_unstable_by_key(|index| (case.records[*index].start_nano, *index));
+        for call in announced {
+            let own = &case.records[call];
+            let brings = |follower: &usize| {
+                let other = &case.records[*follower];
+                own.start_nano <= other.start_nano && super::identity::same_model(own, other)
+            };
+            if let Some(at) = followers.iter().position(brings) {
+                case.join(call, followers.remove(at));
+            }
+        }
+    }
+}
+
 /// Pairs each lesser record of a product with one complete record of the same session or trace, one to one per kind.
-/// A lesser record without a partner stands: its complete record may have been lost.
+/// A lesser record may tell no usage at all (Gemini CLI's spans). Without a partner it stands: its complete record
+/// may have been lost.
 fn join_product(case: &mut Case, product: &Product) {
     let (mut complete, mut lesser) = (Vec::new(), Vec::new());
     for index in case.leaves() {
         let record = &case.records[index];
-        if !is_convention(record, product.convention) || !record.has_usage() {
+        if !is_convention(record, product.convention) {
             continue;
         }
-        if is_canonical(record, product) {
-            complete.push(index)
-        } else {
-            lesser.push(index)
+        match (is_canonical(record, product), record.has_usage()) {
+            (true, true) => complete.push(index),
+            (false, usage) if usage || !record.failed() => lesser.push(index),
+            _ => {}
         }
     }
     let mut pairs = Vec::new();
     for less in lesser {
-        if complete.iter().any(|full| case.group(*full) == case.group(less)) {
-            continue;
-        }
         for full in &complete {
             let (a, b) = (&case.records[*full], &case.records[less]);
             if !share_context(a, b) {
@@ -166,12 +202,12 @@ fn join_product(case: &mut Case, product: &Product) {
         }
     }
     pairs.sort_unstable();
-    let mut joined = vec![false; case.records.len()];
-    let mut taken = std::collections::BTreeSet::new();
+    let mut taken = BTreeSet::new();
     for (_, _, less, full) in pairs {
+        // One group holds one complete record: two would be two calls.
+        let has_one = |case: &Case| complete.iter().any(|full| case.group(*full) == case.group(less));
         let kind = (full, case.records[less].signal, case.records[less].name.clone());
-        if !joined[less] && taken.insert(kind) {
-            joined[less] = true;
+        if !has_one(case) && taken.insert(kind) {
             case.join(less, full);
         }
     }
@@ -193,6 +229,9 @@ fn close(a: &Record, b: &Record) -> Option<u8> {
         && (a_start.saturating_sub(WRITING_SLACK_NANOS) > b_end || b_start.saturating_sub(WRITING_SLACK_NANOS) > a_end)
     {
         return None;
+    }
+    if !a.has_usage() || !b.has_usage() {
+        return super::identity::same_model(a, b).then_some(3);
     }
     let (left, right) = (Totals::of(a), Totals::of(b));
     let text = |record: &Record| record.buckets[bucket::OUTPUT_TEXT];

@@ -99,7 +99,7 @@ fn duplicate_reason(case: &Case, index: usize, stands: usize) -> Reason {
     if same(&own.run_id, &other.run_id) && own.convention == other.convention {
         return Reason::ReRead;
     }
-    if own.convention == other.convention && signals::is_product(own) {
+    if own.convention == other.convention && (signals::is_product(own) || own.has_flag(signals::USAGE_FOLLOWS)) {
         return Reason::DuplicateSignal;
     }
     Reason::DuplicateInstrumentation

@@ -2,6 +2,8 @@
 //!
 //! Sums nothing and judges nothing: which counts include which others is said by [`Shape`], where the spelling shows it.
 
+use std::borrow::Cow;
+
 use super::scan::Scalar;
 use crate::recognise::count::from_text;
 
@@ -50,6 +52,8 @@ pub(crate) struct RawCounts {
     pub(crate) web_searches: Option<i64>,
     pub(crate) rerank_searches: Option<i64>,
     pub(crate) shape: Shape,
+    /// The service tier that the keys tell (`flex_cache_read`).
+    pub(crate) service_tier: Option<&'static str>,
     pub(crate) invalid: bool,
     modality: Modality,
     long_lived: bool,
@@ -96,8 +100,14 @@ impl RawCounts {
         if matches!(parent, "tokens" | "cost" | "cost_details") {
             return;
         }
-        let Some(slot) = self.slot(parent, leaf, origin) else { return };
+        let (tier, leaf) = tiered(leaf);
+        self.service_tier = self.service_tier.or(tier);
+        let Some(slot) = self.slot(parent, &leaf, origin) else {
+            return;
+        };
         match from_text(text) {
+            // What Langfuse puts beside the input it has, in part, already taken off it: this is all of the rest.
+            Ok(count) if tier.is_some() && matches!(slot, Slot::Input | Slot::Output) => slot.put(self, Some(count)),
             Ok(count) => slot.set(self, count),
             Err(crate::recognise::count::NotACount::Absent) => {}
             Err(crate::recognise::count::NotACount::Invalid) => self.invalid = true,
@@ -121,7 +131,7 @@ impl RawCounts {
                 | "outputTokenDetails"
                 | "candidatesTokensDetails"
         );
-        if of_input && leaf != "tokenCount" {
+        if of_input && !matches!(leaf, "tokenCount" | "token_count") {
             self.shape = Shape::OpenAi;
         }
         Some(match leaf {
@@ -209,12 +219,12 @@ impl RawCounts {
             "input_audio" | "input_audio_tokens" => Slot::InputAudio,
             "output_audio" | "output_audio_tokens" => Slot::OutputAudio,
             "audio_tokens" if parent == "cached_tokens_details" => Slot::CacheReadAudio,
-            "tokenCount" => match (parent, self.modality) {
-                ("promptTokensDetails", Modality::Audio) => Slot::InputAudio,
-                ("promptTokensDetails", Modality::Image) => Slot::Ignored,
-                ("candidatesTokensDetails", Modality::Audio) => Slot::OutputAudio,
-                ("candidatesTokensDetails", Modality::Image) => Slot::OutputImage,
-                ("cacheTokensDetails", Modality::Audio) => Slot::CacheReadAudio,
+            "tokenCount" | "token_count" => match (parent, self.modality) {
+                ("promptTokensDetails" | "prompt_tokens_details", Modality::Audio) => Slot::InputAudio,
+                ("promptTokensDetails" | "prompt_tokens_details", Modality::Image) => Slot::Ignored,
+                ("candidatesTokensDetails" | "candidates_tokens_details", Modality::Audio) => Slot::OutputAudio,
+                ("candidatesTokensDetails" | "candidates_tokens_details", Modality::Image) => Slot::OutputImage,
+                ("cacheTokensDetails" | "cache_tokens_details", Modality::Audio) => Slot::CacheReadAudio,
                 _ => Slot::Ignored,
             },
             "web_search_requests" | "num_search_queries" | "webSearchRequests" => Slot::WebSearches,
@@ -243,6 +253,7 @@ impl RawCounts {
         if self.shape == Shape::Unstated {
             self.shape = other.shape;
         }
+        self.service_tier = self.service_tier.or(other.service_tier);
         self.invalid |= other.invalid;
     }
 
@@ -252,6 +263,7 @@ impl RawCounts {
             let value = slot.get(self).or(slot.get(other));
             slot.put(self, value);
         }
+        self.service_tier = self.service_tier.or(other.service_tier);
         if self.shape == Shape::Unstated {
             self.shape = other.shape;
         }
@@ -261,6 +273,30 @@ impl RawCounts {
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, i64)> + '_ {
         Slot::ALL.into_iter().filter_map(|slot| Some((slot.name(), slot.get(self)?)))
     }
+}
+
+/// LangChain names the counts of a service tier after it: `flex_cache_read`, and `flex` for all that is not cached.
+/// The tier, and the key without it.
+fn tiered(key: &str) -> (Option<&'static str>, Cow<'_, str>) {
+    for tier in ["priority", "flex"] {
+        // Langfuse puts the side in front.
+        for side in ["input", "output", ""] {
+            let Some(rest) = key.strip_prefix(side) else { continue };
+            let rest = if side.is_empty() { Some(rest) } else { rest.strip_prefix('_') };
+            let Some(rest) = rest.and_then(|rest| rest.strip_prefix(tier)) else {
+                continue;
+            };
+            match (rest.strip_prefix('_'), side) {
+                (Some(count), "") => return (Some(tier), Cow::Borrowed(count)),
+                (Some(count), side) => return (Some(tier), Cow::Owned(format!("{side}_{count}"))),
+                // Within a provider's details the rest is known without it.
+                (None, "") if rest.is_empty() => return (Some(tier), Cow::Borrowed("")),
+                (None, side) if rest.is_empty() => return (Some(tier), Cow::Borrowed(side)),
+                (None, _) => {}
+            }
+        }
+    }
+    (None, Cow::Borrowed(key))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -426,6 +462,41 @@ mod tests {
     fn an_emitters_own_object_does_not_claim_the_providers_meaning() {
         let text = r#"{"input_tokens":2500,"output_tokens":150,"cache_read_input_tokens":2000}"#;
         assert_eq!(read(text, Origin::Emitter).shape, Shape::Unstated);
+    }
+
+    #[test]
+    fn counts_of_a_service_tier_are_the_same_counts() {
+        let langchain = r#"{"input_tokens":9000,"output_tokens":500,"input_token_details":{"flex_cache_read":6000,"flex":3000},
+            "output_token_details":{"flex_reasoning":120,"flex":380}}"#;
+        let counts = read(langchain, Origin::Emitter);
+        assert_eq!(
+            (counts.input, counts.cache_read, counts.reasoning),
+            (Some(9000), Some(6000), Some(120))
+        );
+        assert_eq!((counts.shape, counts.service_tier), (Shape::OpenAi, Some("flex")));
+        // Langfuse takes flex off the input, and leaves priority in it.
+        for (tier, input, output) in [("flex", 0, 0), ("priority", 9000, 500)] {
+            let langfuse = format!(
+                r#"{{"input":{input},"output":{output},"total":9500,"input_{tier}_cache_read":6000,"input_{tier}":3000,
+                "output_{tier}_reasoning":120,"output_{tier}":380}}"#
+            );
+            let counts = read(&langfuse, Origin::Provider);
+            assert_eq!((counts.input, counts.cache_read), (Some(3000), Some(6000)), "{tier}");
+            assert_eq!((counts.output, counts.reasoning), (Some(380), Some(120)), "{tier}");
+            assert_eq!((counts.shape, counts.service_tier), (Shape::Disjoint, Some(tier)), "{tier}");
+        }
+    }
+
+    #[test]
+    fn geminis_python_names_are_its_shape_too() {
+        let text = r#"{"cached_content_token_count":3161,"candidates_token_count":273,"prompt_token_count":8501,
+            "prompt_tokens_details":[{"modality":"TEXT","token_count":8501}],"thoughts_token_count":62,"total_token_count":8836}"#;
+        let counts = read(text, Origin::Provider);
+        assert_eq!(counts.shape, Shape::Gemini);
+        assert_eq!(
+            (counts.input, counts.cache_read, counts.reasoning),
+            (Some(8501), Some(3161), Some(62))
+        );
     }
 
     #[test]

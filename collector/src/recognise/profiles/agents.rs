@@ -29,14 +29,55 @@ const LOGFIRE: Profile = Profile {
     input: InputMode::Inclusive,
     output: OutputMode::Inside,
     split: CacheSplit::Reported,
+    // Before version 4.14 its spans name no operation, and the usage stands in the recorded response.
+    names: &[
+        (Starts("Chat Completion with"), Role::Llm),
+        (Starts("Responses API with"), Role::Llm),
+        (Starts("Completion with"), Role::Llm),
+        (Starts("Message with"), Role::Llm),
+        (Starts("Embedding Creation with"), Role::Embedding),
+        (Starts("Image Generation with"), Role::Image),
+        (Starts("streaming response from"), Role::Llm),
+    ],
     habits: Habits {
         usage_follows: true,
         ..Habits::NONE
     },
-    cannot: "Usage of a stream whose response is never consumed",
+    cannot: "Usage of a stream whose response is never consumed; in older versions that of any stream of the responses API",
     fix: "Consume the stream to its end; keep `gen_ai.usage.raw`",
     ..BASE
 };
+
+const STRANDS: Profile = Profile {
+    id: "strands",
+    emitter: "AWS Strands Agents",
+    names: &[(Is("execute_event_loop_cycle"), Role::Step)],
+    input: InputMode::TotalTells,
+    output: OutputMode::Raw,
+    split: CacheSplit::Reported,
+    habits: Habits {
+        server_ttft_in_ms: true,
+        ..Habits::NONE
+    },
+    cannot: "Reasoning; the provider, which is taken from the model; an agent's span sums over its whole life",
+    fix: "Set `gen_ai_use_latest_invocation_tokens`",
+    ..BASE
+};
+
+/// Its spans carry no version; their names changed before cached tokens came.
+static STRANDS_0: Profile = Profile {
+    id: "strands_0",
+    emitter: "AWS Strands Agents before 1.0",
+    names: &[(Is("Model invoke"), Role::Llm)],
+    input: InputMode::ExclusiveForAnthropic,
+    split: CacheSplit::Unknown,
+    cannot: "Cached tokens and reasoning: with Anthropic and Bedrock the input leaves cached tokens out, without a trace",
+    fix: "Update to the newest version",
+    ..STRANDS
+};
+
+/// The profiles that only a span's own attributes tell apart.
+pub(super) static VARIANTS: &[&Profile] = &[&STRANDS_0];
 
 pub(super) const PROFILES: &[Profile] = &[
     Profile {
@@ -93,33 +134,31 @@ pub(super) const PROFILES: &[Profile] = &[
         id: "google_adk",
         emitter: "Google Agent Development Kit",
         scopes: &[Is("gcp.vertex.agent")],
-        names: &[(Is("call_llm"), Role::Step), (Is("invocation"), Role::Workflow)],
+        // Before version 2 `call_llm` is the call, and its attributes leave out what its recorded response tells.
+        names: &[
+            (Is("call_llm"), Role::Llm),
+            (Is("invocation"), Role::Workflow),
+            (Starts("agent_run"), Role::Agent),
+        ],
         input: InputMode::Inclusive,
         output: OutputMode::Inside,
         split: CacheSplit::Reported,
-        cannot: "Response ids",
-        fix: "Nothing to do",
+        habits: Habits {
+            silent_calls_are_steps: true,
+            ..Habits::NONE
+        },
+        cannot: "Response ids; before version 2 cached and thinking tokens, when content is not captured",
+        fix: "Update to version 2, or leave `ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS` on: text is dropped here",
         ..BASE
     },
     Profile {
-        id: "strands",
-        emitter: "AWS Strands Agents",
         scopes: &[Is("strands.telemetry.tracer"), Starts("strands.")],
         markers: &[
             Marker::Is(Field::GenAiSystem, "strands-agents"),
             Marker::Is(Field::GenAiProvider, "strands-agents"),
         ],
-        names: &[(Is("execute_event_loop_cycle"), Role::Step)],
-        input: InputMode::TotalTells,
-        output: OutputMode::Raw,
-        split: CacheSplit::Reported,
-        habits: Habits {
-            server_ttft_in_ms: true,
-            ..Habits::NONE
-        },
-        cannot: "Reasoning; the provider, which is taken from the model; an agent's span sums over its whole life",
-        fix: "Set `gen_ai_use_latest_invocation_tokens`",
-        ..BASE
+        variants: &[(Marker::Name(Is("Model invoke")), &STRANDS_0)],
+        ..STRANDS
     },
     Profile {
         id: "microsoft_agent_framework",

@@ -34,6 +34,9 @@ pub(super) fn all() -> impl Iterator<Item = &'static Profile> {
 
 /// Every profile there is, those included that only a span's attributes tell apart.
 pub(crate) fn documented() -> impl Iterator<Item = &'static Profile> {
-    let variants = vercel::VARIANTS.iter().chain(gateways::VARIANTS).copied();
+    let variants = [vercel::VARIANTS, gateways::VARIANTS, agents::VARIANTS]
+        .into_iter()
+        .flatten()
+        .copied();
     all().chain(variants).chain([&GENERIC])
 }

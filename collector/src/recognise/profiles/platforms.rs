@@ -3,7 +3,7 @@
 
 use super::super::field::Field;
 use super::super::profile::Pattern::{Is, Starts};
-use super::super::profile::{BASE, CacheSplit, InputMode, Marker, OutputMode, Profile};
+use super::super::profile::{BASE, CacheSplit, Habits, InputMode, Marker, OutputMode, Profile};
 
 pub(super) const PROFILES: &[Profile] = &[
     Profile {
@@ -39,8 +39,8 @@ pub(super) const PROFILES: &[Profile] = &[
         output: OutputMode::Inside,
         // Its GenAI export (`MLFLOW_ENABLE_OTEL_GENAI_SEMCONV`) drops what its own keys carry.
         split: CacheSplit::Unknown,
-        cannot: "With `MLFLOW_ENABLE_OTEL_GENAI_SEMCONV`: cached tokens and reasoning; never user and session of a trace",
-        fix: "Leave that setting off",
+        cannot: "Streams of Anthropic: `create(stream=True)` has no usage, `stream()` no span; with `MLFLOW_ENABLE_OTEL_GENAI_SEMCONV` cached tokens and reasoning; never user and session of a trace",
+        fix: "Leave that setting off; the Anthropic SDK's native spans carry its streams",
         ..BASE
     },
     Profile {
@@ -61,8 +61,12 @@ pub(super) const PROFILES: &[Profile] = &[
         input: InputMode::ExclusiveForAnthropic,
         output: OutputMode::Raw,
         split: CacheSplit::Reported,
-        cannot: "Reasoning; whether a stream's usage is real: without usage in the stream it counts tokens itself, unmarked",
-        fix: "Ask for `stream_options.include_usage`",
+        habits: Habits {
+            streams_zero_the_cache: true,
+            ..Habits::NONE
+        },
+        cannot: "Reasoning; cached tokens of Anthropic's streams; whether a stream's usage is real: without usage in the stream it counts tokens itself, unmarked",
+        fix: "Ask for `stream_options.include_usage`; the Anthropic SDK's native spans carry its streams",
         ..BASE
     },
 ];

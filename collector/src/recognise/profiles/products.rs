@@ -9,6 +9,7 @@ use super::super::profile::{BASE, CacheSplit, Habits, InputMode, OutputMode, Pro
 const BARE: Habits = Habits {
     bare_keys: true,
     session_is_run: true,
+    prompts_are_ids: true,
     ..Habits::NONE
 };
 
@@ -25,8 +26,8 @@ pub(super) const PROFILES: &[Profile] = &[
         output: OutputMode::Inside,
         split: CacheSplit::Reported,
         habits: BARE,
-        cannot: "Cache writes by lifetime, in older versions",
-        fix: "Export logs (`OTEL_LOGS_EXPORTER=otlp`): they are the complete record",
+        cannot: "Cache writes by lifetime, before 2.1.330: they are priced as five-minute writes",
+        fix: "Update; export logs (`OTEL_LOGS_EXPORTER=otlp`): they are the complete record",
         ..BASE
     },
     Profile {

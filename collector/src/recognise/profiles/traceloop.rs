@@ -65,7 +65,7 @@ pub(super) const PROFILES: &[Profile] = &[
             Is("opentelemetry.instrumentation.langchain"),
             Is("@traceloop/instrumentation-langchain"),
         ],
-        split: CacheSplit::Reported,
+        split: CacheSplit::ReadsOnly,
         cannot: "Anthropic's cache writes, which it reports as zero; several choices of one request multiply the input",
         fix: "Instrument the Anthropic SDK as well: its spans win",
         ..TRACELOOP

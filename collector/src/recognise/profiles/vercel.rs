@@ -35,14 +35,25 @@ const VERCEL_7: Profile = Profile {
     input: InputMode::Inclusive,
     output: OutputMode::Inside,
     split: CacheSplit::Reported,
-    cannot: "Reasoning; cache writes of structured output; user and conversation, unless `runtimeContext` is switched on",
+    cannot: "Reasoning; user and conversation, unless `runtimeContext` is switched on",
     fix: "Switch `runtimeContext` on",
     ..VERCEL
+};
+
+/// `generateObject` and `streamObject` drop the cache writes that `generateText` reports.
+static VERCEL_7_OBJECT: Profile = Profile {
+    id: "vercel_ai_7_object",
+    emitter: "Vercel AI SDK 7, `generateObject` and `streamObject`",
+    split: CacheSplit::ReadsOnly,
+    cannot: "Cache writes with Anthropic and Bedrock: they stand in the input; reasoning",
+    fix: "Use `generateText` with `output: Output.object(…)`",
+    ..VERCEL_7
 };
 
 /// The scope of `@ai-sdk/otel`.
 const VERCEL_7_SCOPE: Profile = Profile {
     scopes: &[Is("gen_ai"), Is("@ai-sdk/otel")],
+    variants: &[(Marker::Is(Field::OutputType, "json"), &VERCEL_7_OBJECT)],
     ..VERCEL_7
 };
 
@@ -61,4 +72,4 @@ pub(super) const PROFILES: &[Profile] = &[
 ];
 
 /// The profiles that only a span's own attributes tell apart.
-pub(super) static VARIANTS: &[&Profile] = &[&VERCEL_6];
+pub(super) static VARIANTS: &[&Profile] = &[&VERCEL_6, &VERCEL_7_OBJECT];

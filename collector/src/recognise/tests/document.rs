@@ -28,6 +28,7 @@ fn row(profile: &Profile) -> String {
     };
     let split = match profile.split {
         CacheSplit::Reported => "none",
+        CacheSplit::ReadsOnly => "none read, writes unknown",
         CacheSplit::Unknown | CacheSplit::Never => "unknown",
     };
     format!(
