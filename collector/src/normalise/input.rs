@@ -172,7 +172,7 @@ fn split_is_known(reported: &Reported, about: About<'_>) -> bool {
     } || reported.proof == Some(Proof::Exclusive);
     // Only text generation has a prompt cache.
     says_something
-        || beside
+        || beside && about.profile.split != CacheSplit::Never
         || match about.profile.split {
             CacheSplit::Reported | CacheSplit::ReadsOnly => true,
             CacheSplit::Unknown | CacheSplit::Never => false,

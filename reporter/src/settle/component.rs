@@ -90,7 +90,8 @@ impl Linker {
                 self.silent.push((before, start, end, scope, node));
             }
         }
-        if !told && !(is_product(record) && record.role.is_leaf()) {
+        let lesser = is_product(record) && record.role.is_leaf();
+        if !told && !lesser {
             return;
         }
         if let Some(session) = record.conversation_id() {

@@ -146,8 +146,8 @@ fn join_followed(case: &mut Case) {
     let mut streams: BTreeMap<Beside, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
     for index in case.leaves() {
         let record = &case.records[index];
-        let announces = record.has_flag(USAGE_FOLLOWS) && !record.has_usage();
-        let follows = record.has_usage() && record.name.as_deref().is_some_and(|name| name.starts_with(FOLLOWER));
+        let follows = record.name.as_deref().is_some_and(|name| name.starts_with(FOLLOWER));
+        let announces = !follows && record.has_flag(USAGE_FOLLOWS) && !record.has_usage();
         if announces || follows {
             let parent = case.tree.parent(index).unwrap_or(usize::MAX);
             let (announced, followers) = streams

@@ -70,7 +70,7 @@ static STRANDS_0: Profile = Profile {
     emitter: "AWS Strands Agents before 1.0",
     names: &[(Is("Model invoke"), Role::Llm)],
     input: InputMode::ExclusiveForAnthropic,
-    split: CacheSplit::Unknown,
+    split: CacheSplit::Never,
     cannot: "Cached tokens and reasoning: with Anthropic and Bedrock the input leaves cached tokens out, without a trace",
     fix: "Update to the newest version",
     ..STRANDS
@@ -147,7 +147,7 @@ pub(super) const PROFILES: &[Profile] = &[
             silent_calls_are_steps: true,
             ..Habits::NONE
         },
-        cannot: "Response ids; before version 2 cached and thinking tokens, when content is not captured",
+        cannot: "Response ids; before version 2 cached and thinking tokens when content is not captured, or the model is behind LiteLLM",
         fix: "Update to version 2, or leave `ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS` on: text is dropped here",
         ..BASE
     },

@@ -131,7 +131,7 @@ pub(super) const PROFILES: &[Profile] = &[
             Is("opentelemetry.instrumentation.transformers"),
             Is("opentelemetry.instrumentation.sagemaker"),
             Is("opentelemetry.instrumentation.haystack"),
-            Is("opentelemetry.instrumentation.crewai"),
+            Starts("opentelemetry.instrumentation.crewai"),
             Is("opentelemetry.instrumentation.agno"),
             Is("opentelemetry.instrumentation.writer"),
             Is("opentelemetry.instrumentation.voyageai"),
