@@ -7,6 +7,7 @@ mod collect;
 mod crash;
 mod documents;
 mod edge;
+mod explain;
 mod finops;
 mod forward;
 mod kills;

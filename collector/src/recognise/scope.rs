@@ -131,11 +131,13 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         record.time_to_first_token_ms = event::first_token_ms(self.gathered, self.profile, span.start_unix_nano);
         if role == Role::Llm && !has_usage && !record.failed {
             let private = habits.private_methods_are_steps && is_private_method(span.name);
-            if habits.usage_follows && record.response_id.is_none() {
+            let announced = habits.usage_follows && record.response_id.is_none();
+            if announced {
                 record.flags.set(Flag::UsageFollows);
             }
             let view = habits.silent_calls_are_steps && operation.is_none();
-            if private || view {
+            // Below a span settle finds what follows; above none it stands in a trace of its own, and is the call.
+            if private || view || announced && span.parent_span_id.is_empty() {
                 record.role = Role::Step;
             }
         }

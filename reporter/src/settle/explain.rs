@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::call::{Call, Excluded, Key, Settled};
-use super::reason::Reason;
-use super::record::{Dimension, Record, Signal};
+use super::reason::billed::LEAF;
+use super::reason::{Reason, remark};
+use super::record::{Dimension, Record, Signal, bucket};
 use super::tree::Tree;
 use super::usage::Totals;
 
@@ -98,15 +99,17 @@ impl<'a> Verdicts<'a> {
         }
     }
 
-    fn of(&self, record: &Record) -> String {
+    /// The lines about a record; none for those that nobody would bill.
+    fn of(&self, record: &Record) -> Vec<String> {
         let key = full_key(record);
         if let Some(call) = self.calls.get(&key) {
-            return billed(call);
+            return [vec![billed(call)], remarks(&call.record)].concat();
         }
-        let Some(row) = self.excluded.get(&key) else {
-            return String::new();
-        };
-        let mut text = format!("not billed: {} [{}]", row.reason.explain(), row.reason.as_str());
+        self.excluded.get(&key).map(|row| self.not_billed(row)).into_iter().collect()
+    }
+
+    fn not_billed(&self, row: &Excluded) -> String {
+        let mut text = format!("not billed [{}]: {}", row.reason.as_str(), row.reason.explain());
         if let Some(stands) = &row.stands {
             let name = self
                 .billed
@@ -116,13 +119,20 @@ impl<'a> Verdicts<'a> {
                 .span_id
                 .map(hex::encode)
                 .or_else(|| stands.event_key.as_deref().map(str::to_owned));
-            let _ = write!(text, ", see {} {}", name.unwrap_or("record"), id.unwrap_or_default());
+            let relation = match row.reason {
+                Reason::Aggregate => "the first of them is",
+                _ => "what stands for it is",
+            };
+            let _ = write!(text, "; {relation} {} {}", name.unwrap_or("record"), id.unwrap_or_default());
         }
         if let Some(tokens) = tokens(&row.record) {
             let _ = write!(text, "; it said {tokens}");
         }
         if let Some((input, output)) = row.gap {
-            let _ = write!(text, "; {input} in and {output} out are explained by no call");
+            let _ = write!(
+                text,
+                "; of that {input} in and {output} out are in no call: a gap, not a cost"
+            );
         }
         text
     }
@@ -139,17 +149,55 @@ fn billed(call: &Call) -> String {
         None => "cost unknown".to_owned(),
     };
     let status = record.price.status.as_deref().unwrap_or("not priced");
-    let usage = tokens(record).unwrap_or_else(|| "no usage told".to_owned());
+    let usage = shares(record).unwrap_or_else(|| "no usage told".to_owned());
     let mut text = format!("BILLED {cost} ({status}), {usage}");
     for dimension in [Dimension::Customer, Dimension::User, Dimension::Feature] {
         if let Some(found) = record.attributed(dimension) {
             let _ = write!(text, ", {} {} (from {})", dimension.column(), found.value, found.source);
         }
     }
-    if !record.flags.is_empty() {
-        let _ = write!(text, " [{}]", record.flags.join(", "));
-    }
     text
+}
+
+/// What was assumed or doubted about a billed record, a sentence each.
+fn remarks(record: &Record) -> Vec<String> {
+    let of = |flag: &str| match remark(flag) {
+        _ if flag == LEAF => None,
+        Some(sentence) => Some(format!("note [{flag}]: {sentence}")),
+        None => Some(format!("note [{flag}]")),
+    };
+    record.flags.iter().filter_map(|flag| of(flag)).collect()
+}
+
+/// The tokens of a billed record, with the parts that have prices of their own.
+fn shares(record: &Record) -> Option<String> {
+    let totals = Totals::of(record);
+    if totals == Totals::default() {
+        return None;
+    }
+    let part = |buckets: &[usize], word: &str| {
+        let sum: i64 = buckets
+            .iter()
+            .filter_map(|at| record.buckets[*at])
+            .fold(0, i64::saturating_add);
+        (sum > 0).then(|| format!("{sum} {word}"))
+    };
+    let side = |count: Option<i64>, word: &str, parts: [Option<String>; 2]| {
+        let count = count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match parts.is_empty() {
+            true => format!("{count} {word}"),
+            false => format!("{count} {word} ({})", parts.join(", ")),
+        }
+    };
+    let read = part(&[bucket::CACHE_READ], "from the cache");
+    let written = part(&[bucket::CACHE_WRITE_5M, bucket::CACHE_WRITE_1H], "into it");
+    let reasoning = part(&[bucket::OUTPUT_REASONING], "reasoning");
+    Some(format!(
+        "{}, {}",
+        side(totals.input, "in", [read, written]),
+        side(totals.output, "out", [reasoning, None])
+    ))
 }
 
 fn tokens(record: &Record) -> Option<String> {
@@ -202,10 +250,9 @@ impl Printer<'_> {
             } else {
                 prefix
             };
-            let verdict = self.verdicts.of(&self.records[index]);
-            if !verdict.is_empty() {
-                let stem = if children.is_empty() { "   " } else { "│  " };
-                let _ = writeln!(text, "{inner}{stem}{verdict}");
+            let stem = if children.is_empty() { "   " } else { "│  " };
+            for line in self.verdicts.of(&self.records[index]) {
+                let _ = writeln!(text, "{inner}{stem}{line}");
             }
             push(&mut stack, &children, &inner);
         }

@@ -49,11 +49,11 @@ impl Reason {
     pub fn explain(self) -> &'static str {
         match self {
             Reason::Redelivered => "another copy of the same record",
-            Reason::WrapperOf => "reports the same call once more on its path",
-            Reason::Aggregate => "repeats the usage of the calls below it",
-            Reason::DuplicateSignal => "the same call in another signal",
-            Reason::DuplicateResponse => "has the same response id",
-            Reason::DuplicateInstrumentation => "a second instrumentation's record of the same call",
+            Reason::WrapperOf => "the same call, reported once more above or below it",
+            Reason::Aggregate => "repeats the usage of calls that are billed themselves",
+            Reason::DuplicateSignal => "the same call, reported by another signal or event",
+            Reason::DuplicateResponse => "the same call, by its response id",
+            Reason::DuplicateInstrumentation => "the same call, seen by a second instrumentation",
             Reason::ReRead => "reads a run again that is already billed",
             Reason::UsageInAggregate => "its usage is known only within the aggregate that is billed",
             Reason::FailedNoUsage => "failed without usage, so nothing was charged",
@@ -77,4 +77,38 @@ pub mod billed {
     pub const COST_RULE: &str = "cost_rule";
     /// Usage was reported cumulatively; this row holds the difference to the call before.
     pub const CUMULATIVE_RESOLVED: &str = "cumulative_resolved";
+}
+
+/// What a flag of `calls.flags` says about the row, as a sentence for people.
+pub fn remark(flag: &str) -> Option<&'static str> {
+    Some(match flag {
+        billed::ORPHAN_AGGREGATE => {
+            "no call below it reports usage, so that its sum is billed; calls that arrive later replace it"
+        }
+        billed::USAGE_MISSING => "a call was made and nothing tells its usage: its cost is unknown, not zero",
+        billed::ANCESTRY_UNEXPLAINED => "stands above calls whose usage it neither repeats nor covers: both are billed",
+        billed::COST_RULE => "priced by a rule of the configuration",
+        billed::CUMULATIVE_RESOLVED => "reported the sum of the loop so far; the calls before are taken off",
+        "alias_conflict" => "two spellings of one count disagree: the newest was taken",
+        "assumed_inclusive" => "taken to include its cached tokens, which nothing proves",
+        "profile_conflict" => "its numbers prove the opposite of what this emitter does elsewhere: the numbers were believed",
+        "inferred_reasoning" => "reasoning is what the total holds beyond input and output",
+        "inconsistent" => "its numbers contradict each other: the totals stand undivided",
+        "ttl_default" => "the lifetime of cache writes is not told: priced as five minutes",
+        "cache_unknown" => "how much of the input came from a cache is not told: priced as if none did",
+        "possible_cumulative" => "this emitter may repeat the usage of earlier calls of a loop",
+        "zero_usage" => "all its counts are zero, which is read as not told",
+        "zero_cost" => "the emitter's own cost is zero, which is read as not told",
+        "invalid_count" => "a count was no whole number and was ignored",
+        "invalid_cost" => "the emitter's own cost was no amount and was ignored",
+        "raw_usage_conflict" => "a recorded response contradicts the attributes and was ignored",
+        "unknown_operation" => "its operation is not known: its usage and model speak for a call",
+        "usage_follows" => "its usage comes with a later record, which has not come",
+        "partial_usage" => "only one side of its usage is told",
+        "total_only" => "only the total is told, which cannot be priced",
+        "foreign_cost" => "the emitter's own cost is not in USD and was ignored",
+        "aggregated_keys" => "read from the emitter's own sums",
+        "clock" => "its times are impossible: dated and priced by its receipt",
+        _ => return None,
+    })
 }

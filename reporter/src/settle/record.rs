@@ -109,6 +109,8 @@ pub mod bucket {
     pub const INPUT_UNCACHED: usize = 0;
     /// Input tokens read from a cache.
     pub const CACHE_READ: usize = 1;
+    /// Input tokens written to a cache for five minutes, or for a time that is not told.
+    pub const CACHE_WRITE_5M: usize = 2;
     /// Input tokens written to a cache for an hour.
     pub const CACHE_WRITE_1H: usize = 3;
     /// Visible text of the answer.

@@ -24,13 +24,13 @@ fn an_agent_above_a_wrapped_call_reads_clearly() {
     let expected = "\
 trace 74000000000000000000000000000000
 └─ agent g 6700000000000000 (scope)
-   │  not billed: repeats the usage of the calls below it [aggregate], see i 6900000000000000; it said 1000 in, 100 out; 100 in and 0 out are explained by no call
+   │  not billed [aggregate]: repeats the usage of calls that are billed themselves; the first of them is i 6900000000000000; it said 1000 in, 100 out; of that 100 in and 0 out are in no call: a gap, not a cost
    ├─ llm f gpt-4.1 6600000000000000 (scope) failed: error
-   │     not billed: failed without usage, so nothing was charged [failed_no_usage]
+   │     not billed [failed_no_usage]: failed without usage, so nothing was charged
    └─ llm o gpt-4.1 6f00000000000000 (langchain)
-      │  not billed: reports the same call once more on its path [wrapper_of], see i 6900000000000000; it said 900 in, 100 out
+      │  not billed [wrapper_of]: the same call, reported once more above or below it; what stands for it is i 6900000000000000; it said 900 in, 100 out
       └─ llm i gpt-4.1 6900000000000000 (openai) delivered 2 times
-            BILLED 10 USD (priced), 900 in, 100 out, customer_id acme (from ancestor:customer.id) [leaf]
+            BILLED 10 USD (priced), 900 in, 100 out, customer_id acme (from ancestor:customer.id)
 
 1 billed, 10 USD; not billed: 1 aggregate, 1 failed_no_usage, 1 redelivered, 1 wrapper_of
 ";
@@ -44,5 +44,5 @@ fn a_linked_trace_is_shown_too() {
         llm("i").at(120, 290).trace("u").usage(10_455, 96).scope("oi.openai", "1"),
     ]);
     assert!(text.contains("linked trace 75"), "{text}");
-    assert!(text.contains("a second instrumentation's record of the same call"), "{text}");
+    assert!(text.contains("the same call, seen by a second instrumentation"), "{text}");
 }
