@@ -56,6 +56,7 @@ struct SpanCase {
     #[serde(default)]
     version: String,
     service: Option<String>,
+    parent: Option<String>,
     status: Option<String>,
     attributes: BTreeMap<String, Toml>,
 }
@@ -101,6 +102,7 @@ fn attributes<'a>(pairs: impl IntoIterator<Item = (&'a String, &'a Toml)>) -> Ve
 
 fn message(case: &SpanCase) -> Vec<u8> {
     SpanMessage {
+        parent_span_id: case.parent.as_deref().unwrap_or("").as_bytes().to_vec(),
         name: case.name.clone().unwrap_or_else(|| case.id.clone()),
         kind: match case.kind.as_deref() {
             Some("internal") => 1,
