@@ -513,3 +513,16 @@ fn a_damaged_record_costs_itself_and_not_its_neighbours() {
     world.commit();
     assert_eq!(world.read.values().copied().collect::<Vec<_>>(), [1, 3, 4, 5]);
 }
+
+#[test]
+fn writes_that_fail_one_after_the_other_never_count_as_durable() {
+    let mut world = World::new(1);
+    world.append(1, 10);
+    world.happen(&Event::Fail { after: 1, stays: true });
+    world.append(1, 10);
+    world.append(1, 10);
+    let Some((_, durable, _)) = &world.log else { panic!("no log") };
+    assert_eq!(durable.borrow().sequence, 1);
+    world.commit();
+    assert_eq!(world.read.len(), 1);
+}

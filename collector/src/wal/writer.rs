@@ -154,6 +154,8 @@ pub(super) struct Writer {
     /// The last sequence that is on the disk. Readers see nothing behind it: what the lake has and a power cut took from
     /// the log would make the next records look committed.
     synced: u64,
+    /// The last sequence that was written: those of a write that failed never are.
+    written: u64,
     open: Option<(Segment, Box<dyn disk::Segment>)>,
     /// Not yet in the lake.
     closed: VecDeque<Segment>,
@@ -186,6 +188,7 @@ impl Writer {
             epoch: recovered.epoch_bytes,
             next_sequence: recovered.next_sequence,
             synced: recovered.next_sequence - 1,
+            written: recovered.next_sequence - 1,
             open: None,
             closed,
             held: VecDeque::new(),
@@ -237,7 +240,7 @@ impl Writer {
     fn sync(&mut self) {
         // Otherwise nothing waits for it but sequences of writes that failed.
         let is_lazy = matches!(self.options.durability, Durability::Interval(_));
-        if !is_lazy || self.synced + 1 == self.next_sequence {
+        if !is_lazy || self.synced == self.written {
             return;
         }
         let synced = self.open.as_mut().map_or(Ok(()), |(_, file)| file.sync());
@@ -250,7 +253,7 @@ impl Writer {
             );
             self.closed.extend(self.open.take().map(|(segment, _)| segment));
         }
-        self.synced = self.next_sequence - 1;
+        self.synced = self.written;
         self.publish();
     }
 
@@ -283,6 +286,7 @@ impl Writer {
         match self.write(&buffer) {
             Ok(()) => {
                 self.next_sequence = sequence;
+                self.written = sequence - 1;
                 if self.options.durability == Durability::Sync {
                     self.synced = sequence - 1;
                 }
@@ -296,11 +300,10 @@ impl Writer {
                 tracing::error!(error = &error as &dyn std::error::Error, "log write failed");
                 // What the failed write left behind cannot be trusted: a new segment takes over, and the sequences of
                 // the lost records are skipped so that none is ever used twice.
-                let before = self.next_sequence - 1;
                 self.next_sequence = sequence;
                 self.abandon();
                 // Cutting synced what stood before them. They themselves are never durable: a reader would look for them.
-                self.synced = before;
+                self.synced = self.written;
                 self.publish();
                 for (_, answer) in taken {
                     let _ = answer.send(Err(WalError::Closed));
