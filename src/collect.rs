@@ -137,8 +137,13 @@ pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
             collector.http_address()
         )?;
         out.flush()?;
-        stop.received().await?;
-        tracing::info!("stopping: draining and committing");
+        tokio::select! {
+            received = stop.received() => {
+                received?;
+                tracing::info!("stopping: draining and committing");
+            }
+            () = collector.ended() => tracing::error!("stopping: nothing more can be written to the lake"),
+        }
         let done = collector.stop().await?;
         tracing::info!("{done}");
         Ok(())

@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use marginlake_lake::{Claim, Lake, LakeError, Table};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::decode::Decoder;
 use crate::forward::{Annotator, Forwarder};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, PipelineError, Source};
 use crate::receive::{Credentials, Receiver, SecurityError, Server};
 use crate::state;
 use crate::telemetry::{self, Counters, Exporting};
@@ -63,6 +62,9 @@ pub enum CollectorError {
     /// The lake cannot be used.
     #[error(transparent)]
     Lake(#[from] LakeError),
+    /// The lake takes nothing more.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
     /// A part of the collector panicked.
     #[error("the {part} stopped unexpectedly")]
     Stopped {
@@ -110,7 +112,9 @@ pub struct Collector {
     stop_receiving: CancellationToken,
     stop_pipeline: CancellationToken,
     servers: Vec<JoinHandle<()>>,
-    pipeline: JoinHandle<Result<(), WalError>>,
+    pipeline: oneshot::Receiver<Result<(), PipelineError>>,
+    /// The pipeline runs no more, for whatever reason.
+    ended: CancellationToken,
     forwarder: Option<JoinHandle<Result<(), WalError>>>,
     stop_forwarder: CancellationToken,
     receiver: Arc<Receiver>,
@@ -155,7 +159,6 @@ impl Collector {
             .unwrap_or(0);
 
         let (log_folder, epoch) = (recovered.folder.clone(), recovered.epoch.clone());
-        let reader = wal::Reader::new(&log_folder, committed + 1);
         let hold = config
             .forward
             .as_ref()
@@ -185,12 +188,20 @@ impl Collector {
             )
         });
         let lake_ready = Arc::new(AtomicBool::new(true));
+        let ended = CancellationToken::new();
         let pipeline = Pipeline {
-            reader,
-            decoder: Decoder::new(&config.attribution, config.catalogue, config.limits.inflated_bytes),
+            source: Source {
+                log_folder: log_folder.clone(),
+                attribution: config.attribution.clone(),
+                catalogue: config.catalogue,
+                inflated_limit: config.limits.inflated_bytes,
+                counters: Arc::clone(&counters),
+            },
             table,
             app_id,
+            committed,
             log: log.clone(),
+            log_limit_bytes: config.log_limit_bytes,
             commit_interval: config.commit_interval,
             counters: Arc::clone(&counters),
             lake_ready: Arc::clone(&lake_ready),
@@ -204,10 +215,14 @@ impl Collector {
             in_flight: Semaphore::new(config.limits.in_flight_bytes.min(Semaphore::MAX_PERMITS)),
             counters: Arc::clone(&counters),
             lake_ready,
+            pipeline_ended: ended.clone(),
         });
         let grpc = bind(config.grpc_address).await?;
         let http = bind(config.http_address).await?;
         let (stop_receiving, stop_pipeline) = (CancellationToken::new(), CancellationToken::new());
+        let pipeline = pipeline
+            .start(durable.clone(), stop_pipeline.clone(), ended.clone().drop_guard())
+            .map_err(wal::io("start a thread for", &log_folder))?;
         let addresses = (grpc.address(), http.address());
         let exporting = config
             .telemetry
@@ -221,7 +236,8 @@ impl Collector {
             grpc: addresses.0,
             http: addresses.1,
             servers: vec![serve(grpc), serve(http)],
-            pipeline: tokio::spawn(pipeline.run(durable, stop_pipeline.clone())),
+            pipeline,
+            ended,
             stop_receiving,
             stop_pipeline,
             forwarder,
@@ -244,6 +260,12 @@ impl Collector {
     /// Where OTLP/HTTP is served, with the port that was taken.
     pub fn http_address(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Waits until nothing more gets into the lake. That should not happen before [`Collector::stop`], which says why it
+    /// did: then clients are told to come back later, and only a new start helps.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Stops receiving, lets running requests finish, commits what is in the log, and says what was done.

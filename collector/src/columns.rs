@@ -1,91 +1,55 @@
 //! The last stage: priced records as columns of `spans`. Order and types are those of `marginlake_lake::schema::spans`.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder, ListBuilder,
-    MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder, Float64Builder, Int64Builder,
+    ListBuilder, MapBuilder, MapFieldNames, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::datatypes::{DataType, Field, SchemaRef};
 use marginlake_lake::receipt::compact;
-use marginlake_lake::schema::{BUCKETS, MONEY_PRECISION, MONEY_SCALE};
+use marginlake_lake::schema::{BUCKETS, Dimension, MONEY_PRECISION, MONEY_SCALE};
 use marginlake_lake::{ReceiptBuilder, ReceiptLine, Table};
 use marginlake_pricing::Line;
 
+use crate::normalise::Normalised;
+use crate::price::Priced;
+use crate::recognise::{Attribution, Flag, Recognised, Source, UsageAttribute};
+use crate::record::{Identity, Origin};
+use crate::wire::Value;
+
 /// One row of `spans`, borrowed from the stages before.
-#[derive(Debug, Default)]
-pub(crate) struct Row<'a> {
-    /// Days since the epoch.
-    pub(crate) date: i32,
-    pub(crate) signal: &'static str,
-    pub(crate) trace_id: Option<&'a [u8]>,
-    pub(crate) span_id: Option<&'a [u8]>,
-    pub(crate) parent_span_id: Option<&'a [u8]>,
-    pub(crate) event_key: Option<&'a str>,
-    pub(crate) start_unix_nano: Option<i64>,
-    pub(crate) end_unix_nano: Option<i64>,
-    pub(crate) priced_at_unix_nano: i64,
-    pub(crate) received_at_unix_nano: i64,
-    pub(crate) tenant: Option<&'a str>,
-    pub(crate) service_name: Option<&'a str>,
-    pub(crate) scope_name: Option<&'a str>,
-    pub(crate) scope_version: Option<&'a str>,
-    pub(crate) name: Option<&'a str>,
-    pub(crate) kind: Option<&'static str>,
-    pub(crate) status: Option<&'static str>,
-    pub(crate) error_type: Option<&'a str>,
-    pub(crate) role: &'static str,
-    pub(crate) convention: &'static str,
-    pub(crate) operation: Option<&'a str>,
-    pub(crate) provider: Option<&'a str>,
-    pub(crate) request_model: Option<&'a str>,
-    pub(crate) response_model: Option<&'a str>,
-    pub(crate) response_id: Option<&'a str>,
-    pub(crate) server_address: Option<&'a str>,
-    pub(crate) run_id: Option<&'a str>,
-    pub(crate) streaming: Option<bool>,
-    pub(crate) finish_reasons: Vec<&'a str>,
-    pub(crate) time_to_first_token_ms: Option<f64>,
-    /// Column, value, source.
-    pub(crate) attribution: Vec<(&'static str, &'a str, String)>,
-    pub(crate) buckets: [Option<i64>; BUCKETS.len()],
-    pub(crate) usage: Vec<(&'a str, i64)>,
-    pub(crate) usage_raw: Vec<(String, String)>,
-    pub(crate) price_context: Vec<(&'a str, &'a str)>,
-    pub(crate) usage_status: Option<&'static str>,
-    pub(crate) price_status: Option<&'static str>,
-    pub(crate) list_cost: Option<i128>,
-    pub(crate) cost: Option<i128>,
-    pub(crate) cost_source: Option<&'static str>,
-    pub(crate) reported_cost: Option<i128>,
-    pub(crate) reported_cost_kind: Option<&'static str>,
-    pub(crate) cost_lines: &'a [Line],
-    pub(crate) price_id: Option<&'a str>,
-    pub(crate) catalogue_hash: Option<&'a str>,
-    pub(crate) flags: Vec<&'a str>,
-    pub(crate) tags: Vec<(&'a str, &'a str)>,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Row<'x, 'a> {
+    pub(crate) origin: &'x Origin<'x>,
+    pub(crate) identity: &'x Identity<'a>,
+    pub(crate) normalised: &'x Normalised<'a>,
+    pub(crate) priced: &'x Priced,
+    /// The catalogue that was asked for the price.
+    pub(crate) catalogue_hash: &'x str,
 }
 
 /// The finished rows of some requests.
 #[derive(Debug)]
 pub(crate) struct Rows {
     pub(crate) batch: RecordBatch,
-    /// Rows that carry usage of a call.
+    /// Rows that are calls.
     pub(crate) calls: u64,
     /// Rows with usage keys that no rule took.
     pub(crate) unrecognised: u64,
 }
 
 /// Attribution columns in schema order, `environment` apart.
-const ATTRIBUTED: [&str; 8] = [
-    "customer_id",
-    "user_id",
-    "conversation_id",
-    "feature",
-    "task_id",
-    "agent_name",
-    "prompt_name",
-    "prompt_version",
+const ATTRIBUTED: [Dimension; 8] = [
+    Dimension::Customer,
+    Dimension::User,
+    Dimension::Conversation,
+    Dimension::Feature,
+    Dimension::Task,
+    Dimension::Agent,
+    Dimension::PromptName,
+    Dimension::PromptVersion,
 ];
 
 /// Builders for every column.
@@ -129,6 +93,9 @@ pub(crate) struct Columns {
     receipt: [StringBuilder; 2],
     rates: String,
     quantities: String,
+    rows: usize,
+    calls: u64,
+    unrecognised: u64,
 }
 
 impl Columns {
@@ -168,84 +135,152 @@ impl Columns {
             receipt: Default::default(),
             rates: String::new(),
             quantities: String::new(),
+            rows: 0,
+            calls: 0,
+            unrecognised: 0,
             schema,
         }
     }
 
-    pub(crate) fn push(&mut self, row: &Row<'_>) {
-        self.date.append_value(row.date);
-        self.signal.append_value(row.signal);
-        for (builder, id) in self.ids.iter_mut().zip([row.trace_id, row.span_id, row.parent_span_id]) {
+    pub(crate) fn push(&mut self, row: &Row<'_, '_>) {
+        let Row {
+            origin,
+            identity,
+            normalised,
+            priced,
+            catalogue_hash,
+        } = row;
+        let (record, times) = (&normalised.record, &identity.times);
+        self.rows += 1;
+        self.calls += u64::from(record.role.is_leaf());
+        self.unrecognised += u64::from(record.flags.has(Flag::UnrecognisedUsage));
+        self.date.append_value(times.date);
+        self.signal.append_value(record.signal.as_str());
+        for (builder, id) in self
+            .ids
+            .iter_mut()
+            .zip([identity.trace_id, identity.span_id, identity.parent_span_id])
+        {
             builder.append_option(id);
         }
-        self.event_key.append_option(row.event_key);
-        for (builder, nanos) in self.times.iter_mut().zip([row.start_unix_nano, row.end_unix_nano]) {
+        self.event_key.append_option(record.event_key.as_deref());
+        let instants = [times.start_unix_nano, times.end_unix_nano];
+        for (builder, nanos) in self.times.iter_mut().zip(instants) {
             builder.append_option(nanos.map(micros));
         }
-        let priced_at = Some(row.priced_at_unix_nano).filter(|at| row.start_unix_nano != Some(*at));
+        for (builder, nanos) in self.below_micros.iter_mut().zip(instants) {
+            builder.append_option(nanos.map(|nanos| nanos.rem_euclid(1_000)));
+        }
+        let priced_at = Some(times.priced_at_unix_nano).filter(|at| times.start_unix_nano != Some(*at));
         for (builder, nanos) in self.nanos.iter_mut().zip([None, None, priced_at]) {
             builder.append_option(nanos);
         }
-        for (builder, nanos) in self.below_micros.iter_mut().zip([row.start_unix_nano, row.end_unix_nano]) {
-            builder.append_option(nanos.map(|nanos| nanos.rem_euclid(1_000)));
-        }
-        self.received_at.append_value(micros(row.received_at_unix_nano));
+        let received_at = i64::try_from(origin.received_at_unix_nano).unwrap_or(i64::MAX);
+        self.received_at.append_value(micros(received_at));
         let texts = [
-            row.tenant,
-            row.service_name,
-            attributed(row, "environment"),
-            row.scope_name,
-            row.scope_version,
-            row.name,
-            row.kind,
-            row.status,
-            row.error_type,
-            Some(row.role),
-            Some(row.convention),
-            row.operation,
-            row.provider,
-            row.request_model,
-            row.response_model,
-            row.response_id,
-            row.server_address,
-            row.run_id,
+            origin.tenant,
+            origin.service_name,
+            attributed(record, Dimension::Environment),
+            origin.scope_name,
+            origin.scope_version,
+            identity.name,
+            identity.kind,
+            identity.status.or(record.failed.then_some("error")),
+            record.error_type.as_deref(),
+            Some(record.role.as_str()),
+            Some(record.convention()),
+            record.operation,
+            record.provider.as_deref(),
+            record.request_model.as_deref(),
+            record.response_model.as_deref(),
+            record.response_id.as_deref(),
+            record.server_address,
+            record.run_id.as_deref(),
         ];
         for (builder, text) in self.texts.iter_mut().zip(texts) {
             builder.append_option(text);
         }
-        self.streaming.append_option(row.streaming);
-        list(&mut self.finish_reasons, &row.finish_reasons);
-        self.time_to_first_token_ms.append_option(row.time_to_first_token_ms);
-        for (builder, column) in self.attributed.iter_mut().zip(ATTRIBUTED) {
-            builder.append_option(attributed(row, column));
+        self.streaming.append_option(record.streaming);
+        list(&mut self.finish_reasons, record.finish_reasons.iter().map(AsRef::as_ref));
+        self.time_to_first_token_ms.append_option(record.time_to_first_token_ms);
+        for (builder, dimension) in self.attributed.iter_mut().zip(ATTRIBUTED) {
+            builder.append_option(attributed(record, dimension));
         }
-        let sources = row.attribution.iter().map(|(column, _, source)| (*column, source.as_str()));
-        text_map(&mut self.attribution_source, sources);
-        for (builder, bucket) in self.buckets.iter_mut().zip(row.buckets) {
+        self.push_attribution_source(&record.attribution);
+        for (builder, (_, bucket)) in self.buckets.iter_mut().zip(normalised.buckets.named()) {
             builder.append_option(bucket);
         }
-        for (key, count) in &row.usage {
+        for (key, count) in normalised.usage.iter() {
             self.usage.keys().append_value(key);
-            self.usage.values().append_value(*count);
+            self.usage.values().append_value(count);
         }
-        end(&mut self.usage, row.usage.is_empty());
+        end(&mut self.usage, normalised.usage.is_empty());
+        self.push_usage_raw(&record.usage_raw);
         text_map(
-            &mut self.usage_raw,
-            row.usage_raw.iter().map(|(key, text)| (key.as_str(), text.as_str())),
+            &mut self.price_context,
+            record.price_context.iter().map(|(name, value)| (name, value)),
         );
-        text_map(&mut self.price_context, row.price_context.iter().copied());
-        self.usage_status.append_option(row.usage_status);
-        self.price_status.append_option(row.price_status);
-        self.list_cost.append_option(row.list_cost);
-        self.cost.append_option(row.cost);
-        self.cost_source.append_option(row.cost_source);
-        self.reported_cost.append_option(row.reported_cost);
-        self.reported_cost_kind.append_option(row.reported_cost_kind);
-        self.receipt(row.cost_lines);
-        self.price_id.append_option(row.price_id);
-        self.catalogue_hash.append_option(row.catalogue_hash);
-        list(&mut self.flags, &row.flags);
-        text_map(&mut self.tags, row.tags.iter().copied());
+        self.usage_status
+            .append_option(normalised.usage_status.map(|status| status.as_str()));
+        self.price_status.append_option(priced.status);
+        self.list_cost.append_option(priced.list_cost);
+        self.cost.append_option(priced.cost);
+        self.cost_source.append_option(priced.cost_source);
+        self.reported_cost
+            .append_option(record.reported_cost.map(|cost| cost.usd_e12));
+        self.reported_cost_kind
+            .append_option(record.reported_cost.map(|cost| cost.kind.as_str()));
+        self.receipt(&priced.lines);
+        self.price_id.append_option(priced.price_id.as_deref());
+        self.catalogue_hash.append_option(priced.asked.then_some(catalogue_hash));
+        list(
+            &mut self.flags,
+            record.flags.iter().chain(times.impossible.then_some("clock")),
+        );
+        text_map(&mut self.tags, record.tags.iter().map(|(key, value)| (key, value)));
+    }
+
+    fn push_attribution_source(&mut self, attribution: &Attribution<'_>) {
+        let builder = &mut self.attribution_source;
+        let mut empty = true;
+        for (dimension, found) in attribution.iter() {
+            builder.keys().append_value(dimension.column());
+            match found.source {
+                Source::Attribute(key) => builder.values().append_value(key),
+                Source::Resource(key) => {
+                    // A builder of texts takes whatever it is given.
+                    let _ = builder
+                        .values()
+                        .write_str("resource:")
+                        .and_then(|()| builder.values().write_str(key));
+                    builder.values().append_value("");
+                }
+                ref source => {
+                    let _ = write!(builder.values(), "{source}");
+                    builder.values().append_value("");
+                }
+            }
+            empty = false;
+        }
+        end(builder, empty);
+    }
+
+    fn push_usage_raw(&mut self, attributes: &[UsageAttribute<'_>]) {
+        let builder = &mut self.usage_raw;
+        for raw in attributes {
+            builder.keys().append_value(raw.name());
+            match raw.value {
+                // By far the most.
+                Value::Int(number) => builder.values().append_value(decimal(number, &mut [0; 20])),
+                _ => builder.values().append_value(raw.text()),
+            }
+        }
+        end(builder, attributes.is_empty());
+    }
+
+    /// Rows since the last [`Columns::finish`].
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     fn receipt(&mut self, lines: &[Line]) {
@@ -262,7 +297,16 @@ impl Columns {
     }
 
     /// The rows so far as one batch; the builders start anew.
-    pub(crate) fn finish(&mut self) -> RecordBatch {
+    pub(crate) fn finish(&mut self) -> Rows {
+        self.rows = 0;
+        Rows {
+            batch: self.batch(),
+            calls: std::mem::take(&mut self.calls),
+            unrecognised: std::mem::take(&mut self.unrecognised),
+        }
+    }
+
+    fn batch(&mut self) -> RecordBatch {
         let mut columns: Vec<ArrayRef> = vec![Arc::new(self.date.finish()), Arc::new(self.signal.finish())];
         columns.extend(self.ids.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
         columns.push(Arc::new(self.event_key.finish()));
@@ -305,11 +349,27 @@ impl Columns {
     }
 }
 
-fn attributed<'a>(row: &Row<'a>, column: &str) -> Option<&'a str> {
-    row.attribution
-        .iter()
-        .find(|(name, _, _)| *name == column)
-        .map(|(_, value, _)| *value)
+fn attributed<'x>(record: &'x Recognised<'_>, dimension: Dimension) -> Option<&'x str> {
+    record.attribution.get(dimension).map(|found| &*found.value)
+}
+
+/// The digits of a number, without the machinery that formats anything.
+fn decimal(number: i64, digits: &mut [u8; 20]) -> &str {
+    let mut rest = number.unsigned_abs();
+    let mut start = digits.len();
+    loop {
+        start -= 1;
+        digits[start] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        start -= 1;
+        digits[start] = b'-';
+    }
+    std::str::from_utf8(&digits[start..]).expect("digits are text")
 }
 
 fn micros(nanos: i64) -> i64 {
@@ -328,14 +388,13 @@ fn texts() -> ListBuilder<StringBuilder> {
     ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true))
 }
 
-fn list(builder: &mut ListBuilder<StringBuilder>, values: &[&str]) {
-    for value in values {
-        builder.values().append_value(value);
-    }
-    builder.append(!values.is_empty());
+fn list<'a>(builder: &mut ListBuilder<StringBuilder>, values: impl Iterator<Item = &'a str>) {
+    let before = builder.values().len();
+    values.for_each(|value| builder.values().append_value(value));
+    builder.append(builder.values_ref().len() > before);
 }
 
-fn map<V: arrow::array::ArrayBuilder>(values: V) -> MapBuilder<StringBuilder, V> {
+fn map<V: ArrayBuilder>(values: V) -> MapBuilder<StringBuilder, V> {
     let names = MapFieldNames {
         entry: "key_value".into(),
         key: "key".into(),
@@ -344,18 +403,20 @@ fn map<V: arrow::array::ArrayBuilder>(values: V) -> MapBuilder<StringBuilder, V>
     MapBuilder::new(Some(names), StringBuilder::new(), values)
 }
 
-fn text_map<'a>(builder: &mut MapBuilder<StringBuilder, StringBuilder>, entries: impl Iterator<Item = (&'a str, &'a str)>) {
-    let mut empty = true;
+fn text_map(
+    builder: &mut MapBuilder<StringBuilder, StringBuilder>,
+    entries: impl ExactSizeIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
+) {
+    let empty = entries.len() == 0;
     for (key, value) in entries {
         builder.keys().append_value(key);
         builder.values().append_value(value);
-        empty = false;
     }
     end(builder, empty);
 }
 
 /// A map without entries is NULL: nothing was reported.
-fn end<V: arrow::array::ArrayBuilder>(builder: &mut MapBuilder<StringBuilder, V>, empty: bool) {
+fn end<V: ArrayBuilder>(builder: &mut MapBuilder<StringBuilder, V>, empty: bool) {
     builder.append(!empty).expect("keys and values are appended together");
 }
 
@@ -374,38 +435,38 @@ fn receipt_line(line: &Line) -> ReceiptLine<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recognise::{AttributionConfig, Recogniser, ScopeContext};
+    use crate::record::Record;
+    use crate::wire::Attributes;
+    use crate::wire::traces::Span;
+
+    #[test]
+    fn numbers_are_written_as_they_always_are() {
+        for number in [0, 7, -7, 10, 1_234_567_890, i64::MAX, i64::MIN] {
+            assert_eq!(decimal(number, &mut [0; 20]), number.to_string());
+        }
+    }
 
     #[test]
     fn the_builders_follow_the_schema() {
+        let recogniser = Recogniser::new(&AttributionConfig::default());
+        let scope = ScopeContext::new(&recogniser, Attributes(&[]), "", "");
         let mut columns = Columns::new();
-        columns.push(&Row {
-            signal: "span",
-            role: "other",
-            convention: "generic",
-            ..Row::default()
-        });
-        let full = Row {
-            signal: "span",
-            role: "llm",
-            convention: "generic",
-            trace_id: Some(&[1; 16]),
-            usage: vec![("input_tokens", 1)],
-            usage_raw: vec![("k".into(), "v".into())],
-            price_context: vec![("speed", "fast")],
-            flags: vec!["clock"],
-            tags: vec![("team", "a")],
-            attribution: vec![
-                ("customer_id", "acme", "customer.id".into()),
-                ("environment", "prod", "resource".into()),
-            ],
-            finish_reasons: vec!["stop"],
-            cost: Some(5),
-            ..Row::default()
-        };
-        columns.push(&full);
-        let batch = columns.finish();
+        for trace_id in [[1; 16], [2; 16]] {
+            let mut span = Span::default();
+            (span.trace_id, span.span_id) = (&trace_id, &[3; 8]);
+            columns.push(&Row {
+                origin: &Origin::default(),
+                identity: &span.identity(5),
+                normalised: &span.normalised(&scope).expect("a span gives a row"),
+                priced: &Priced::default(),
+                catalogue_hash: "",
+            });
+        }
+        assert_eq!(columns.rows(), 2);
+        let batch = columns.finish().batch;
         assert_eq!(batch.num_rows(), 2);
         assert_eq!(batch.schema(), Table::Spans.schema());
-        assert_eq!(columns.finish().num_rows(), 0);
+        assert_eq!(columns.finish().batch.num_rows(), 0);
     }
 }

@@ -1,191 +1,259 @@
-//! Behind the log, in its order: decode -> recognise -> normalise -> price -> columns -> one commit. Only this file knows
-//! the order.
+//! Behind the log, in its order: decode -> recognise -> normalise -> price -> columns -> data files -> one commit. Only this
+//! file knows the order.
+//!
+//! Two halves run beside each other, so that two processors have work: `rows` turns logged requests into batches of rows,
+//! and this task writes them as Parquet and commits. Between them stand a few batches at the most, and rows that wait for a
+//! commit wait in data files: how much memory is held depends neither on the commit interval nor on how far the log is
+//! ahead. When anything fails, what was not committed is dropped and read from the log again.
+
+mod rows;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
-use marginlake_lake::{AppTransaction, LakeError, LakeTable};
-use tokio::sync::watch;
+use marginlake_lake::{AppTransaction, FileWriter, LakeError, LakeTable};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::columns::Rows;
-use crate::decode::Decoder;
 use crate::telemetry::{CommitTimer, Counters};
-use crate::wal::{Appender, Durable, Reader, WalError};
+use crate::wal::{Appender, Durable, WalError};
+use rows::Batch;
+pub(crate) use rows::Source;
 
-/// Rows that one commit holds at the most: bounds memory, whatever the commit interval.
-const COMMIT_ROWS: usize = 131_072;
-/// Log records that are read in one go.
-const READ_RECORDS: usize = 64;
+/// Rows and bytes of the log that one commit takes at the most, whatever the interval: what is not committed yet is read
+/// again after a crash, and fills the log until then.
+const COMMIT_ROWS: usize = 1 << 20;
+const COMMIT_LOG_BYTES: u64 = 512 << 20;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
 /// Everything from the log to the lake.
 pub(crate) struct Pipeline {
-    pub(crate) reader: Reader,
-    pub(crate) decoder: Decoder,
+    pub(crate) source: Source,
     pub(crate) table: LakeTable,
     /// Collector id with the log's epoch.
     pub(crate) app_id: String,
+    /// The last sequence that is in the lake.
+    pub(crate) committed: u64,
     pub(crate) log: Appender,
+    /// Bytes that the log may hold: a commit must come well before it is full.
+    pub(crate) log_limit_bytes: u64,
     pub(crate) commit_interval: Duration,
     pub(crate) counters: Arc<Counters>,
     pub(crate) lake_ready: Arc<AtomicBool>,
 }
 
+/// Why a pass over the log ended before the log did.
+#[derive(Debug, thiserror::Error)]
+enum Interrupted {
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    #[error(transparent)]
+    Log(#[from] WalError),
+    #[error("reading the log stopped unexpectedly")]
+    Stopped,
+}
+
+impl Interrupted {
+    /// Whether trying again can help without anybody repairing the log.
+    fn is_retryable(&self) -> bool {
+        match self {
+            Interrupted::Lake(_) | Interrupted::Log(WalError::Io { .. }) => true,
+            Interrupted::Log(_) | Interrupted::Stopped => false,
+        }
+    }
+}
+
+/// Why the pipeline ended before it was told to: nothing more gets into the lake until the collector is started again.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing more can be written to the lake; what was acknowledged stays in the log")]
+pub struct PipelineError {
+    source: Interrupted,
+}
+
 /// Rows on their way into one commit.
 #[derive(Default)]
 struct Pending {
-    batches: Vec<RecordBatch>,
+    files: Option<FileWriter>,
     rows: usize,
     calls: u64,
     unrecognised: u64,
-    /// The last sequence whose rows are here.
+    log_bytes: u64,
+    /// The last request of which any rows are here.
     sequence: u64,
+    /// The last batch ended with a whole request, so that a commit may come here.
+    is_whole: bool,
     since: Option<Instant>,
 }
 
 impl Pipeline {
+    /// Starts the pipeline on a thread of its own: encoding Parquet would keep a shared one from serving sockets, and memory
+    /// that one thread takes and gives back is used again. The answer comes when it ends, however it does.
+    pub(crate) fn start(
+        self,
+        durable: watch::Receiver<Durable>,
+        stop: CancellationToken,
+        ended: DropGuard,
+    ) -> std::io::Result<oneshot::Receiver<Result<(), PipelineError>>> {
+        let (done, end) = oneshot::channel();
+        let runtime = Handle::current();
+        std::thread::Builder::new().name("pipeline".into()).spawn(move || {
+            let _ended = ended;
+            // Nobody asks where the collector was dropped.
+            let _ = done.send(runtime.block_on(self.run(durable, stop)));
+        })?;
+        Ok(end)
+    }
+
     /// Runs until `stop` and until everything durable is committed; what cannot be committed then stays in the log.
-    pub(crate) async fn run(mut self, mut durable: watch::Receiver<Durable>, stop: CancellationToken) -> Result<(), WalError> {
-        let mut pending = Pending::default();
-        loop {
-            let known = *durable.borrow_and_update();
-            self.counters.log_bytes.store(known.bytes, Ordering::Relaxed);
-            self.counters.logged_sequence.store(known.sequence, Ordering::Relaxed);
-            let more = self.read(known.sequence, &mut pending).await?;
-            let stopping = stop.is_cancelled();
-            let due = pending.since.map(|since| since + self.commit_interval);
-            let is_due = due.is_some_and(|due| due <= Instant::now());
-            if pending.since.is_some() && (pending.rows >= COMMIT_ROWS || is_due || (stopping && !more)) {
-                let last_try = stopping;
-                if !self.commit(&mut pending, &stop, last_try).await {
-                    tracing::error!("the lake could not be written: what was acknowledged stays in the log until the next start");
-                    return Ok(());
-                }
-                continue;
-            }
-            if more {
-                continue;
-            }
-            if stopping {
-                // The writer's channel is closed by now or will be: nothing durable is left unread.
-                if durable.borrow().sequence == known.sequence {
-                    return Ok(());
-                }
-                continue;
-            }
-            let wait = due.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-            tokio::select! {
-                _ = durable.changed() => {}
-                () = tokio::time::sleep_until(wait) => {}
-                () = stop.cancelled() => {}
-            }
-        }
-    }
-
-    /// Reads some durable records into `pending`; whether there are more.
-    async fn read(&mut self, durable: u64, pending: &mut Pending) -> Result<bool, WalError> {
-        if pending.rows >= COMMIT_ROWS {
-            return Ok(true);
-        }
-        let mut entries = Vec::new();
-        while entries.len() < READ_RECORDS {
-            match tokio::task::block_in_place(|| self.reader.next(durable))? {
-                Some(logged) => entries.push(logged),
-                None => break,
-            }
-        }
-        let Some(last) = entries.last().map(|logged| logged.sequence) else {
-            return Ok(false);
-        };
-        if pending.since.is_none() {
-            let oldest = entries.first().map_or(0, |logged| logged.entry.received_at_unix_nano);
-            self.counters.oldest_unix_nano.store(oldest, Ordering::Relaxed);
-        }
-        let decoder = &mut self.decoder;
-        let Rows {
-            batch,
-            calls,
-            unrecognised,
-        } = tokio::task::block_in_place(|| {
-            for logged in &entries {
-                decoder.decode(&logged.entry);
-            }
-            decoder.finish()
-        });
-        pending.rows += batch.num_rows();
-        pending.calls += calls;
-        pending.unrecognised += unrecognised;
-        if unrecognised > 0 {
-            self.counters.note_unknown_scopes(&batch);
-        }
-        pending.sequence = last;
-        pending.since.get_or_insert_with(Instant::now);
-        if batch.num_rows() > 0 {
-            pending.batches.push(batch);
-        }
-        Ok(entries.len() == READ_RECORDS)
-    }
-
-    /// Commits, retrying for as long as the collector runs; false where it was stopped first.
-    async fn commit(&mut self, pending: &mut Pending, stop: &CancellationToken, last_try: bool) -> bool {
-        let transaction = AppTransaction {
-            app_id: self.app_id.clone(),
-            version: i64::try_from(pending.sequence).unwrap_or(i64::MAX),
-        };
+    async fn run(mut self, durable: watch::Receiver<Durable>, stop: CancellationToken) -> Result<(), PipelineError> {
         let mut retry = FIRST_RETRY;
         loop {
-            let timer = CommitTimer::start();
-            let committed = self.try_commit(pending, &transaction).await;
-            let error = committed.as_ref().err().map(|error| chain(error));
-            self.counters.commit_done(&timer, pending.rows, error.as_deref());
-            match committed {
-                Ok(()) => break,
-                Err(error) => {
-                    self.counters.commit_failures.fetch_add(1, Ordering::Relaxed);
-                    self.lake_ready.store(false, Ordering::Relaxed);
-                    tracing::warn!(error = chain(&error), retry_ms = retry.as_millis() as u64, "commit failed");
-                    if last_try || stop.is_cancelled() {
-                        return false;
-                    }
-                }
+            let before = self.committed;
+            let Err(interrupted) = self.pass(durable.clone(), &stop).await else {
+                return Ok(());
+            };
+            self.counters.commit_failures.fetch_add(1, Ordering::Relaxed);
+            self.lake_ready.store(false, Ordering::Relaxed);
+            if !interrupted.is_retryable() {
+                return Err(PipelineError { source: interrupted });
             }
+            if self.committed > before {
+                retry = FIRST_RETRY;
+            }
+            let error = chain(&interrupted);
+            if stop.is_cancelled() {
+                tracing::error!(
+                    error,
+                    "the lake could not be written: what was acknowledged stays in the log until the next start"
+                );
+                return Ok(());
+            }
+            tracing::warn!(error, retry_ms = retry.as_millis() as u64, "commit failed");
             tokio::select! {
                 () = tokio::time::sleep(retry) => {}
                 () = stop.cancelled() => {}
             }
             retry = (retry * 2).min(LAST_RETRY);
         }
-        self.lake_ready.store(true, Ordering::Relaxed);
-        self.counters.oldest_unix_nano.store(0, Ordering::Relaxed);
-        self.counters.committed_sequence.store(pending.sequence, Ordering::Relaxed);
-        self.counters.committed.fetch_add(pending.rows as u64, Ordering::Relaxed);
-        self.counters.calls.fetch_add(pending.calls, Ordering::Relaxed);
-        self.counters.unrecognised.fetch_add(pending.unrecognised, Ordering::Relaxed);
-        tracing::info!(
-            rows = pending.rows,
-            calls = pending.calls,
-            version = self.table.version(),
-            "committed"
-        );
-        self.log.release(pending.sequence).await;
-        *pending = Pending::default();
-        true
     }
 
-    async fn try_commit(&mut self, pending: &Pending, transaction: &AppTransaction) -> Result<(), LakeError> {
-        if pending.batches.is_empty() {
-            // Only records without rows: nothing to commit, and reading them again would give nothing again.
+    /// Commits what the log holds from the last commit on, until `stop`.
+    async fn pass(&mut self, durable: watch::Receiver<Durable>, stop: &CancellationToken) -> Result<(), Interrupted> {
+        self.look_where_we_are().await?;
+        let (mut batches, reading) = self.source.read(self.committed + 1, durable, stop.clone())?;
+        let mut pending = Pending::default();
+        loop {
+            // In the middle of a request there is nothing to wait for but its end.
+            let due = pending.since.map(|since| since + self.commit_interval);
+            tokio::select! {
+                batch = batches.recv() => match batch {
+                    Some(batch) => self.add(batch, &mut pending)?,
+                    None => break,
+                },
+                () = at(due.filter(|_| pending.is_whole)) => {}
+            }
+            if pending.is_whole && (self.is_full(&pending) || due.is_some_and(|due| due <= Instant::now())) {
+                self.commit(&mut pending).await?;
+            }
+        }
+        // What was read before an error is whole and as good as ever.
+        if pending.is_whole {
+            self.commit(&mut pending).await?;
+        }
+        reading.await.map_err(|_| Interrupted::Stopped)??;
+        Ok(())
+    }
+
+    /// A commit whose answer was lost is in the table all the same.
+    async fn look_where_we_are(&mut self) -> Result<(), LakeError> {
+        if self.lake_ready.load(Ordering::Relaxed) {
             return Ok(());
         }
-        if !self.table.append_once(&pending.batches, transaction).await? {
-            tracing::info!(version = transaction.version, "already committed before: not appended again");
+        self.table.refresh().await?;
+        let version = self.table.transaction_version(&self.app_id).await?;
+        let committed = version.and_then(|version| u64::try_from(version).ok()).unwrap_or(0);
+        if committed > self.committed {
+            self.committed = committed;
+            self.log.release(committed).await;
+            self.lake_ready.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    fn add(&self, batch: Batch, pending: &mut Pending) -> Result<(), LakeError> {
+        let rows = batch.rows.batch.num_rows();
+        pending.rows += rows;
+        pending.calls += batch.rows.calls;
+        pending.unrecognised += batch.rows.unrecognised;
+        if batch.rows.unrecognised > 0 {
+            self.counters.note_unknown_scopes(&batch.rows.batch);
+        }
+        pending.log_bytes += batch.log_bytes;
+        pending.sequence = batch.sequence;
+        pending.is_whole = batch.is_whole;
+        if pending.since.is_none() {
+            pending.since = Some(Instant::now());
+            self.counters
+                .oldest_unix_nano
+                .store(batch.oldest_unix_nano, Ordering::Relaxed);
+        }
+        if rows == 0 {
+            return Ok(());
+        }
+        let files = match &mut pending.files {
+            Some(files) => files,
+            none => none.insert(self.table.writer()?),
+        };
+        files.write(&batch.rows.batch)
+    }
+
+    fn is_full(&self, pending: &Pending) -> bool {
+        pending.rows >= COMMIT_ROWS || pending.log_bytes >= COMMIT_LOG_BYTES.min(self.log_limit_bytes / 4)
+    }
+
+    async fn commit(&mut self, pending: &mut Pending) -> Result<(), LakeError> {
+        let pending = std::mem::take(pending);
+        // Only requests without rows: nothing to commit, and reading them again would give nothing again.
+        if let Some(files) = pending.files {
+            let transaction = AppTransaction {
+                app_id: self.app_id.clone(),
+                version: i64::try_from(pending.sequence).unwrap_or(i64::MAX),
+            };
+            let timer = CommitTimer::start();
+            let appended = match files.finish().await {
+                Ok(staged) => self.table.append_staged_once(staged, &transaction).await,
+                Err(error) => Err(error),
+            };
+            let error = appended.as_ref().err().map(|error| chain(error));
+            self.counters.commit_done(&timer, pending.rows, error.as_deref());
+            if appended? {
+                self.counters.committed.fetch_add(pending.rows as u64, Ordering::Relaxed);
+                self.counters.calls.fetch_add(pending.calls, Ordering::Relaxed);
+                self.counters.unrecognised.fetch_add(pending.unrecognised, Ordering::Relaxed);
+                let (rows, calls, version) = (pending.rows, pending.calls, self.table.version());
+                tracing::info!(rows, calls, version, "committed");
+            } else {
+                tracing::info!(version = transaction.version, "already committed before: not appended again");
+            }
+            self.lake_ready.store(true, Ordering::Relaxed);
+        }
+        self.committed = pending.sequence;
+        self.counters.oldest_unix_nano.store(0, Ordering::Relaxed);
+        self.counters.committed_sequence.store(pending.sequence, Ordering::Relaxed);
+        self.log.release(pending.sequence).await;
+        Ok(())
+    }
+}
+
+/// Never, where there is no instant.
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -199,3 +267,6 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,19 @@
 //! The price of a normalised record: exact, with its receipt, at the moment the call was made.
 
-use marginlake_pricing::{Catalogue, Context, Line, Request, Scope, Usage};
+use std::sync::{Arc, LazyLock};
 
-use crate::normalise::Normalised;
+use marginlake_pricing::{self as pricing, Catalogue, Context, Line, Request, Scope, Usage};
+
+use crate::normalise::{Normalised, UsageKey};
 use crate::recognise::profile::CostKind;
+
+/// Our units in the catalogue's terms, in the catalogue's order.
+static UNITS: LazyLock<Vec<(UsageKey, pricing::UsageKey)>> = LazyLock::new(|| {
+    let known = |key: &UsageKey| Some((*key, pricing::UsageKey::parse(key.as_str())?));
+    let mut units: Vec<_> = UsageKey::ALL.iter().filter_map(known).collect();
+    units.sort_unstable_by_key(|(_, priced)| *priced);
+    units
+});
 
 /// What a record costs, as the columns of `spans` say it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,7 +24,7 @@ pub(crate) struct Priced {
     pub(crate) cost: Option<i128>,
     pub(crate) cost_source: Option<&'static str>,
     pub(crate) lines: Vec<Line>,
-    pub(crate) price_id: Option<String>,
+    pub(crate) price_id: Option<Arc<str>>,
     /// Whether the catalogue was asked at all.
     pub(crate) asked: bool,
 }
@@ -59,7 +69,12 @@ impl Pricer {
 
     fn quote(&self, normalised: &Normalised<'_>, at_unix_nano: i64, tenant: Option<&str>) -> Priced {
         let record = &normalised.record;
-        let usage: Usage = normalised.usage.iter().collect();
+        let mut usage = Usage::new();
+        for (key, priced) in UNITS.iter() {
+            if let Some(count) = normalised.usage.get(*key) {
+                usage.set_key(*priced, count);
+            }
+        }
         let context: Context = record
             .price_context
             .iter()
@@ -85,5 +100,15 @@ impl Pricer {
             price_id: quote.price_id,
             asked: true,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_knows_every_unit() {
+        assert_eq!(UNITS.len(), UsageKey::ALL.len());
     }
 }

@@ -23,7 +23,7 @@ pub struct AppTransaction {
 /// Data files that are written and belong to no version of the table yet: see [`LakeTable::stage`].
 #[derive(Debug, Default)]
 #[must_use = "rows that are staged and never committed are lost"]
-pub struct Staged(Vec<Add>);
+pub struct Staged(pub(crate) Vec<Add>);
 
 impl Staged {
     /// These files too.
@@ -62,6 +62,18 @@ impl LakeTable {
         }
         self.commit(batches, Replaced::Nothing, std::slice::from_ref(transaction))
             .await?;
+        Ok(true)
+    }
+
+    /// [`LakeTable::append_once`] of rows that were staged before.
+    pub async fn append_staged_once(&mut self, staged: Staged, transaction: &AppTransaction) -> Result<bool, LakeError> {
+        self.refresh().await?;
+        let committed = self.transaction_version(&transaction.app_id).await?;
+        if committed.is_some_and(|version| version >= transaction.version) {
+            return Ok(false);
+        }
+        let transactions = std::slice::from_ref(transaction);
+        self.commit_staged(staged, Replaced::Nothing, transactions).await?;
         Ok(true)
     }
 

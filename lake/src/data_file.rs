@@ -1,12 +1,6 @@
-//! Data files: one Parquet file per partition, complete under its final name or not there at all.
-//!
-//! A local file is written under a temporary name, synced, renamed, and its folders synced, so that a name in the Delta
-//! log always means bytes on the disk. On an object store the put is that promise.
+//! What a data file is: its name, its entry in the log, and how each column is encoded.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
@@ -14,21 +8,18 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, SchemaRef};
 use chrono::{Days, NaiveDate};
 use deltalake::kernel::Add;
-use object_store::ObjectStoreExt;
-use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
+use crate::LakeError;
 use crate::open::LakeTable;
 use crate::schema::DATE;
-use crate::{LakeError, durable, failpoint};
 
-/// Columns whose values hardly repeat: a dictionary of them costs time and space and helps nobody, and the least and the
-/// greatest of random ids exclude nothing (measured: docs/performance.md).
-const UNIQUE: [&str; 8] = [
+/// Columns whose values hardly repeat: a dictionary of them costs time and space and helps nobody (measured:
+/// docs/performance.md).
+const UNIQUE: [&str; 7] = [
     "trace_id",
-    "span_id",
     "parent_span_id",
     "response_id",
     "conversation_id",
@@ -37,6 +28,12 @@ const UNIQUE: [&str; 8] = [
     "receipt_quantities",
 ];
 
+/// Random bytes, no two alike: nothing makes them smaller.
+const RANDOM: [&str; 1] = ["span_id"];
+
+/// Bytes of one row group, encoded, at the most: rows wait in memory until theirs is complete.
+const ROW_GROUP_BYTES: usize = 64 << 20;
+
 /// Rows of one file at the most in one row group: small enough to skip, large enough to compress.
 const ROW_GROUP_ROWS: usize = 131_072;
 
@@ -44,69 +41,16 @@ impl LakeTable {
     /// Writes `batches` as data files, one per day, and returns the log entries that would make them part of the table.
     /// Nothing is visible to readers yet.
     pub(crate) async fn write_files(&self, batches: &[RecordBatch]) -> Result<Vec<Add>, LakeError> {
-        let mut adds = Vec::new();
-        for (date, batches) in self.by_date(batches)? {
-            adds.push(self.write_file(date, batches).await?);
-        }
-        Ok(adds)
-    }
-
-    fn by_date(&self, batches: &[RecordBatch]) -> Result<BTreeMap<Option<NaiveDate>, Vec<RecordBatch>>, LakeError> {
-        let mut parts: BTreeMap<Option<NaiveDate>, Vec<RecordBatch>> = BTreeMap::new();
-        let partitioned = self
-            .state()?
-            .metadata()
-            .partition_columns()
-            .iter()
-            .any(|column| column == DATE);
-        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
-            if !partitioned {
-                parts.entry(None).or_default().push(batch.clone());
-                continue;
-            }
-            for (date, part) in split_by_date(batch).map_err(|reason| self.misfit(reason))? {
-                parts.entry(Some(date)).or_default().push(part);
-            }
-        }
-        Ok(parts)
-    }
-
-    fn misfit(&self, reason: String) -> LakeError {
-        LakeError::Schema {
+        let (mut writer, batches) = (self.writer()?, batches.to_vec());
+        let written = tokio::task::spawn_blocking(move || {
+            batches.iter().try_for_each(|batch| writer.write(batch))?;
+            Ok(writer)
+        });
+        let writer = written.await.map_err(|error| LakeError::Schema {
             table: self.name.clone(),
-            reason,
-        }
-    }
-
-    async fn write_file(&self, date: Option<NaiveDate>, batches: Vec<RecordBatch>) -> Result<Add, LakeError> {
-        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        let name = new_name(date);
-        let size = match self.local.clone() {
-            Some(root) => {
-                let (table, relative) = (self.name.clone(), name.clone());
-                tokio::task::spawn_blocking(move || write_local(&table, &root, &relative, &batches))
-                    .await
-                    .map_err(|error| self.misfit(format!("the writer stopped: {error}")))??
-            }
-            None => {
-                let mut bytes = Vec::new();
-                encode(&mut bytes, &batches).map_err(|source| LakeError::Parquet {
-                    table: self.name.clone(),
-                    source,
-                })?;
-                let size = bytes.len();
-                let path = object_store::path::Path::from(name.as_str());
-                let store = self.inner.object_store();
-                let put = store.put(&path, bytes.into()).await;
-                put.map_err(|source| LakeError::Store {
-                    action: "write",
-                    path: name.clone(),
-                    source,
-                })?;
-                size
-            }
-        };
-        Ok(log_entry(date, name, size, rows))
+            reason: format!("the writer stopped: {error}"),
+        })?;
+        Ok(writer?.finish().await?.0)
     }
 }
 
@@ -137,7 +81,7 @@ pub(crate) fn new_name(date: Option<NaiveDate>) -> String {
     format!("{folder}part-{}.zstd.parquet", uuid::Uuid::new_v4())
 }
 
-fn split_by_date(batch: &RecordBatch) -> Result<Vec<(NaiveDate, RecordBatch)>, String> {
+pub(crate) fn split_by_date(batch: &RecordBatch) -> Result<Vec<(NaiveDate, RecordBatch)>, String> {
     let index = batch
         .schema()
         .index_of(DATE)
@@ -173,61 +117,13 @@ pub fn next_day(date: NaiveDate) -> NaiveDate {
     date.checked_add_days(Days::new(1)).unwrap_or(date)
 }
 
-fn write_local(table: &str, root: &Path, relative: &str, batches: &[RecordBatch]) -> Result<usize, LakeError> {
-    let path = root.join(relative);
-    let folder = path.parent().unwrap_or(root).to_path_buf();
-    let failed = |action: &'static str, path: &Path| {
-        let path = path.display().to_string();
-        move |source| LakeError::Io { action, path, source }
-    };
-    if folder != root {
-        // In a table that is not there (moved away, not mounted) nothing is made.
-        durable::create_folder(&folder).map_err(failed("create", &folder))?;
-    }
-    let temporary = folder.join(format!("_{}.tmp", uuid::Uuid::new_v4()));
-    let written = (|| {
-        failpoint::io("data.before_write").map_err(failed("write", &temporary))?;
-        let mut file = durable::create(&temporary).map_err(failed("create", &temporary))?;
-        let size = encode(&mut file, batches).map_err(|source| LakeError::Parquet {
-            table: table.to_owned(),
-            source,
-        })?;
-        failpoint::io("data.before_sync")
-            .and_then(|()| file.flush())
-            .and_then(|()| durable::sync_file(&file, &temporary))
-            .map_err(failed("sync", &temporary))?;
-        failpoint::io("data.before_rename")
-            .and_then(|()| durable::rename(&temporary, &path))
-            .map_err(failed("rename", &temporary))?;
-        failpoint::at("data.after_rename");
-        Ok(size)
-    })();
-    if written.is_err() {
-        // The error is what matters; a leftover has no reader.
-        let _ = durable::remove_file(&temporary);
-    }
-    let size = written?;
-    durable::sync(&folder)?;
-    Ok(size)
-}
-
-/// Writes one Parquet file and returns its size in bytes.
-pub(crate) fn encode(into: impl Write + Send, batches: &[RecordBatch]) -> Result<usize, parquet::errors::ParquetError> {
-    let Some(first) = batches.first() else { return Ok(0) };
-    let schema = first.schema();
-    let mut writer = ArrowWriter::try_new(into, Arc::clone(&schema), Some(properties(&schema)))?;
-    for batch in batches {
-        writer.write(batch)?;
-    }
-    writer.finish()?;
-    Ok(writer.bytes_written())
-}
-
 pub(crate) fn properties(schema: &SchemaRef) -> WriterProperties {
     let mut properties = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        // The least and the greatest of what is in no order exclude nothing, and each costs a comparison a value.
+        .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
         .set_created_by("marginlake".to_owned());
     for field in schema.fields() {
@@ -236,12 +132,21 @@ pub(crate) fn properties(schema: &SchemaRef) -> WriterProperties {
             DataType::Timestamp(..) | DataType::Int64 if field.name().contains("time") || field.name().ends_with("unix_nano") => {
                 properties = properties
                     .set_column_dictionary_enabled(column.clone(), false)
+                    .set_column_statistics_enabled(column.clone(), EnabledStatistics::Chunk)
                     .set_column_encoding(column, Encoding::DELTA_BINARY_PACKED);
+            }
+            DataType::Timestamp(..) | DataType::Date32 => {
+                properties = properties.set_column_statistics_enabled(column, EnabledStatistics::Chunk);
+            }
+            _ if RANDOM.contains(&field.name().as_str()) => {
+                properties = properties
+                    .set_column_dictionary_enabled(column.clone(), false)
+                    .set_column_compression(column.clone(), Compression::UNCOMPRESSED)
+                    .set_column_encoding(column, Encoding::DELTA_LENGTH_BYTE_ARRAY);
             }
             _ if UNIQUE.contains(&field.name().as_str()) => {
                 properties = properties
                     .set_column_dictionary_enabled(column.clone(), false)
-                    .set_column_statistics_enabled(column.clone(), EnabledStatistics::None)
                     .set_column_encoding(column, Encoding::DELTA_BYTE_ARRAY);
             }
             _ => {}

@@ -236,3 +236,46 @@ async fn a_table_of_an_older_version_gets_the_new_columns_and_keeps_its_rows() {
     assert_eq!(again.version(), newer.version(), "nothing is added twice");
     assert!(again.schema().expect("schema").field_with_name("later").is_ok());
 }
+
+/// More days than files are open at a time, a few rows a batch, and nothing left behind by who gives up.
+#[tokio::test]
+async fn rows_of_many_days_come_in_batches_and_leave_in_files() {
+    let folder = tempfile::tempdir().expect("folder");
+    let lake = Lake::open(folder.path().to_str().expect("path")).expect("lake");
+    let mut table = table(&lake).await;
+    let days: Vec<String> = (1..=28).map(|number| format!("2026-10-{number:02}")).collect();
+    let mut writer = table.writer().expect("a writer");
+    let mut abandoned = table.writer().expect("a writer");
+    for (name, count) in [("a", 1), ("b", 2)] {
+        let all: Vec<_> = days.iter().map(|date| (date.as_str(), name, count)).collect();
+        writer.write(&rows(&all)).expect("written");
+        abandoned.write(&rows(&all)).expect("written");
+    }
+    assert_eq!(writer.rows(), 56);
+    drop(abandoned);
+    let staged = writer.finish().await.expect("finished");
+    assert!(read(&table).await.is_empty(), "nothing is seen before the commit");
+    let transaction = AppTransaction {
+        app_id: "a".into(),
+        version: 3,
+    };
+    assert!(table.append_staged_once(staged, &transaction).await.expect("appended"));
+    assert_eq!(read(&table).await.len(), 56);
+    let mut again = table.writer().expect("a writer");
+    again.write(&rows(&[("2026-10-01", "a", 1)])).expect("written");
+    let again = again.finish().await.expect("finished");
+    assert!(
+        !table.append_staged_once(again, &transaction).await.expect("known"),
+        "once is enough"
+    );
+    let unfinished = |date: &String| {
+        let files = std::fs::read_dir(folder.path().join(format!("things/date={date}"))).expect("a folder");
+        files
+            .filter(|file| {
+                file.as_ref()
+                    .is_ok_and(|file| file.path().extension().is_some_and(|end| end == "tmp"))
+            })
+            .count()
+    };
+    assert_eq!(days.iter().map(unfinished).sum::<usize>(), 0);
+}

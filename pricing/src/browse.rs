@@ -135,7 +135,7 @@ impl Catalogue {
                     model: model.id.clone(),
                     deprecated: model.deprecated,
                     free: card.is_some_and(|card| card.free),
-                    price_id: card.map(|card| card.price_id.clone()),
+                    price_id: card.map(|card| card.price_id.to_string()),
                     rates: card.map(shown_rates).unwrap_or_default(),
                 }
             })
@@ -207,7 +207,7 @@ impl Catalogue {
     }
 
     fn prices_of(&self, model: &Model, entry: Option<&ModelEntry>, at: Instant) -> Vec<ShownPrice> {
-        let applies = standard(model, at).map(|card| card.price_id.as_str());
+        let applies = standard(model, at).map(|card| &*card.price_id);
         let notes = entry
             .into_iter()
             .flat_map(|entry| &entry.price)
@@ -216,7 +216,7 @@ impl Catalogue {
         cards
             .map(|(card, note)| {
                 let mut shown = shown_price(card, at);
-                shown.in_force &= !card.when.is_empty() || applies == Some(card.price_id.as_str());
+                shown.in_force &= !card.when.is_empty() || applies == Some(&*card.price_id);
                 shown.note = note.to_owned();
                 shown
             })
@@ -224,7 +224,7 @@ impl Catalogue {
     }
 
     fn sources_of(&self, model: &Model) -> Vec<ShownSource> {
-        let mut ids: Vec<&str> = model.cards.iter().map(|card| card.source.as_str()).collect();
+        let mut ids: Vec<&str> = model.cards.iter().map(|card| &*card.source).collect();
         ids.sort_unstable();
         ids.dedup();
         let known = ids.into_iter().filter_map(|id| Some((id, self.document.sources.get(id)?)));
@@ -264,7 +264,7 @@ fn standard(model: &Model, at: Instant) -> Option<&Card> {
 fn shown_price(card: &Card, at: Instant) -> ShownPrice {
     let moment = |moment: Instant, open: i64| (moment.0 != open).then(|| moment.to_string());
     ShownPrice {
-        price_id: card.price_id.clone(),
+        price_id: card.price_id.to_string(),
         in_force: card.is_in_force(at),
         from: moment(card.from, i64::MIN),
         until: moment(card.until, i64::MAX),
@@ -274,7 +274,7 @@ fn shown_price(card: &Card, at: Instant) -> ShownPrice {
         free: card.free,
         rates: shown_rates(card),
         window_texts: card.windows.iter().map(ToString::to_string).collect(),
-        source: card.source.clone(),
+        source: card.source.to_string(),
         note: String::new(),
         is_override: card.layer == Layer::Override,
     }

@@ -3,7 +3,7 @@
 //! It is what `compile.rs` makes of a [`Document`], with the match cache beside it. It finds and it prices; it
 //! does not change. A catalogue with overrides is a new one.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
@@ -67,7 +67,7 @@ pub(crate) struct Model {
 /// Rates that stand and fall together, compiled from a [`crate::document::PriceEntry`].
 #[derive(Debug)]
 pub(crate) struct Card {
-    pub(crate) price_id: String,
+    pub(crate) price_id: Arc<str>,
     pub(crate) layer: Layer,
     pub(crate) from: Instant,
     pub(crate) until: Instant,
@@ -78,7 +78,7 @@ pub(crate) struct Card {
     pub(crate) free: bool,
     pub(crate) rates: Vec<Rate>,
     pub(crate) minimum: Vec<(UsageKey, i64)>,
-    pub(crate) source: String,
+    pub(crate) source: Arc<str>,
 }
 
 /// Which file a price comes from.

@@ -215,17 +215,17 @@ impl<'a> Checker<'a> {
         standard.sort_by_key(|(_, card)| card.from);
         if let Some((number, last)) = standard.last().filter(|(_, card)| card.until != Instant(i64::MAX)) {
             let message = format!("no price from {} on", last.until);
-            self.add(Severity::Warning, offset_of(*number), &last.price_id, message);
+            self.add(Severity::Warning, offset_of(*number), &*last.price_id, message);
         }
         for pair in standard.windows(2) {
             let ((_, before), (number, after)) = (&pair[0], &pair[1]);
             let offset = offset_of(*number);
             if before.until > after.from {
                 let message = format!("overlaps {}: the later entry wins", before.price_id);
-                self.add(Severity::Warning, offset, &after.price_id, message);
+                self.add(Severity::Warning, offset, &*after.price_id, message);
             } else if before.until < after.from {
                 let message = format!("no price from {} until {}", before.until, after.from);
-                self.add(Severity::Warning, offset, &after.price_id, message);
+                self.add(Severity::Warning, offset, &*after.price_id, message);
             }
             for rate in &after.rates {
                 let earlier = before.rates.iter().find(|earlier| earlier.unit == rate.unit);

@@ -196,12 +196,12 @@ impl<'a> Builder<'a> {
                 &price.source
             };
             card.retrieved = self.retrieved.get(source.as_str()).copied();
-            card.source.clone_from(source);
+            card.source = source.as_str().into();
             if !source.is_empty() && !self.sources.is_empty() && !self.sources.contains_key(source) {
                 return Err(at(place())(Problem::Field(format!("unknown source {source:?}"))));
             }
             if cards.iter().any(|other| other.price_id == card.price_id) {
-                card.price_id = format!("{}#{}", card.price_id, number + 1);
+                card.price_id = format!("{}#{}", card.price_id, number + 1).into();
             }
             cards.push(card);
         }
@@ -269,7 +269,7 @@ pub(crate) fn compile_card(provider: &str, model: &str, entry: &PriceEntry, laye
         minimum.push((UsageKey::parse(key).ok_or_else(|| Problem::UsageKey(key.clone()))?, *count));
     }
     Ok(Card {
-        price_id: price_id(provider, model, entry, layer),
+        price_id: price_id(provider, model, entry, layer).into(),
         layer,
         from,
         until,
@@ -280,7 +280,7 @@ pub(crate) fn compile_card(provider: &str, model: &str, entry: &PriceEntry, laye
         free: entry.free,
         rates: compile_rates(entry)?,
         minimum,
-        source: entry.source.clone(),
+        source: entry.source.as_str().into(),
     })
 }
 

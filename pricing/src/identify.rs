@@ -25,19 +25,19 @@ impl Catalogue {
         let name = request.model.unwrap_or_default();
         let (provider, name, by_model_alone) = self.identify_provider(request, name, receipt.as_deref_mut())?;
         if let Some(quote) = receipt.as_deref_mut() {
-            quote.provider = Some(self.provider(provider).id.clone());
+            quote.name_provider(&self.provider(provider).id);
         }
         match self.find_model(provider, name) {
             Match::Found { model, spelling } => {
                 if let Some(quote) = receipt {
                     let matched = self.model(model);
-                    quote.model = Some(matched.id.clone());
-                    quote.assumptions.extend(spelling.describe().map(str::to_owned));
+                    quote.name_model(&matched.id);
+                    for spelling in spelling.describe() {
+                        quote.assume(|| spelling.to_owned());
+                    }
                     if matched.provider != provider {
                         let (wanted, owner) = (&self.provider(provider).id, &self.provider(matched.provider).id);
-                        quote
-                            .assumptions
-                            .push(format!("{wanted} does not list the model: standard rates of {owner}"));
+                        quote.assume(|| format!("{wanted} does not list the model: standard rates of {owner}"));
                     }
                 }
                 Some(Identified {
@@ -48,7 +48,7 @@ impl Catalogue {
             }
             Match::Missing => {
                 if let Some(quote) = receipt {
-                    quote.reasons.push(self.no_such_model(provider, name));
+                    quote.because(|| self.no_such_model(provider, name));
                 }
                 None
             }
@@ -92,39 +92,38 @@ impl Catalogue {
         if let Some(hosted) = hosted {
             if let (Some(name), Some(quote)) = (explicit.filter(|_| named != Some(hosted)), receipt) {
                 let id = &self.provider(hosted).id;
-                quote
-                    .assumptions
-                    .push(format!("the host is {id}'s: the provider name {name:?} was set aside"));
+                quote.assume(|| format!("the host is {id}'s: the provider name {name:?} was set aside"));
             }
             return Some((hosted, model, false));
         }
         if let Some(named) = named {
             return Some((named, model, false));
         }
-        let refuse = |reason: String, receipt: Option<&mut Quote>| {
+        let refuse = |reason: &dyn Fn() -> String, receipt: Option<&mut Quote>| {
             if let Some(quote) = receipt {
-                quote.reasons.push(reason);
+                quote.because(reason);
             }
             None
         };
         if let Some(name) = explicit {
-            return refuse(format!("no catalogue entry for the provider {name:?}"), receipt);
+            return refuse(&|| format!("no catalogue entry for the provider {name:?}"), receipt);
         }
         if let Some(endpoint) = endpoint {
-            return refuse(format!("the host {:?} belongs to no known provider", endpoint.host), receipt);
+            return refuse(
+                &|| format!("the host {:?} belongs to no known provider", endpoint.host),
+                receipt,
+            );
         }
         match self.provider_of_model(model) {
             Some((provider, rest)) => {
                 if let Some(quote) = receipt {
                     let id = &self.provider(provider).id;
-                    quote
-                        .assumptions
-                        .push(format!("no provider is named: {id} by the name of the model"));
+                    quote.assume(|| format!("no provider is named: {id} by the name of the model"));
                 }
                 Some((provider, rest, true))
             }
             None => refuse(
-                "no provider is named, and the model name is not one provider's own".to_owned(),
+                &|| "no provider is named, and the model name is not one provider's own".to_owned(),
                 receipt,
             ),
         }

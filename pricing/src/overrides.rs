@@ -299,10 +299,10 @@ fn apply_price(catalogue: &mut Catalogue, entry: &PriceOverride) -> Result<(), P
     let price = with_capacity(entry)?;
     let provider_id = catalogue.provider(provider).id.clone();
     let mut card = compile::compile_card(&provider_id, &catalogue.model(index).id, &price, Layer::Override)?;
-    card.source.clone_from(&entry.source);
+    card.source = entry.source.as_str().into();
     let model = &mut catalogue.models[index as usize];
     if model.cards.iter().any(|other| other.price_id == card.price_id) {
-        card.price_id = format!("{}#{}", card.price_id, model.cards.len() + 1);
+        card.price_id = format!("{}#{}", card.price_id, model.cards.len() + 1).into();
     }
     model.cards.push(card);
     let lookup = &mut catalogue.providers[usize::from(provider)].lookup;

@@ -10,6 +10,8 @@
 //! is listed as unpriced and the cost is a lower bound. The same function prices with and without a receipt, so
 //! the two can never differ.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use crate::amount::Amount;
@@ -39,7 +41,10 @@ struct InForce<'a> {
 impl Catalogue {
     /// The cost of a call with its receipt. Never fails: what cannot be priced says so.
     pub fn price(&self, request: &Request<'_>) -> Quote {
-        let mut quote = Quote::empty();
+        self.fill(Quote::explained(), request)
+    }
+
+    fn fill(&self, mut quote: Quote, request: &Request<'_>) -> Quote {
         let cost = self.evaluate(request, Some(&mut quote));
         Quote {
             status: cost.status,
@@ -52,8 +57,11 @@ impl Catalogue {
     /// The cost of a call whose emitter may name two models: the one that answered (`request.model`) is looked up
     /// first, then the one that was asked for. Azure answers with a bare model where a deployment was asked for, and
     /// gateways rename: either name may be the known one.
+    ///
+    /// The quote has its receipt and no more: no provider, model, assumptions, reasons or unpriced usage. This is what every
+    /// call goes through, and those are texts for people; [`Catalogue::price`] has them.
     pub fn price_either(&self, request: &Request<'_>, requested_model: Option<&str>) -> Quote {
-        let ask = |model| self.price(&Request { model, ..*request });
+        let ask = |model| self.fill(Quote::receipt_only(), &Request { model, ..*request });
         let quote = ask(request.model.or(requested_model));
         if quote.status == Status::Unpriced && request.model.is_some() && requested_model.is_some() {
             let other = ask(requested_model);
@@ -78,44 +86,45 @@ impl Catalogue {
         let facts = Facts::new(request, provider.id());
         let moment = Instant(request.at_unix_nano);
 
-        let mut refuse = |status: Status, reason: String| {
+        let mut refuse = |status: Status, reason: &dyn Fn() -> String| {
             if let Some(quote) = receipt.as_deref_mut() {
-                quote.reasons.push(reason);
+                quote.because(reason);
             }
             refused(status)
         };
         if let Some(contradiction) = leaves::negative_in(request.usage) {
-            return refuse(Status::Invalid, contradiction.to_string());
+            return refuse(Status::Invalid, &|| contradiction.to_string());
         }
         if request.usage.is_empty() {
-            return refuse(Status::Unpriced, "no usage was reported".to_owned());
+            return refuse(Status::Unpriced, &|| "no usage was reported".to_owned());
         }
         let is_fallback = model.provider != identified.provider;
         let Some(in_force) = in_force(model, moment, &facts, request, is_fallback) else {
-            return refuse(Status::Unpriced, format!("{}/{} has no price at {moment}", owner, model.id));
+            return refuse(Status::Unpriced, &|| {
+                format!("{}/{} has no price at {moment}", owner, model.id)
+            });
         };
         let mut counts = Counts::new(request.usage);
         let reads_exclusive = [provider.id(), owner].iter().any(|id| matches!(*id, "anthropic" | "aws"));
         let was_exclusive = reads_exclusive && counts.include_cache();
         if let Some(contradiction) = counts.contradiction() {
-            return refuse(Status::Invalid, contradiction.to_string());
+            return refuse(Status::Invalid, &|| contradiction.to_string());
         }
         if let Some(quote) = receipt.as_deref_mut() {
             note_price(quote, model, &in_force, &facts, request, is_fallback);
             if was_exclusive {
-                quote
-                    .assumptions
-                    .push("more tokens were cached than sent: the input count was read as excluding the cache".to_owned());
+                quote.assume(|| "more tokens were cached than sent: the input count was read as excluding the cache".to_owned());
             }
         }
         if in_force.picks.is_empty() && identified.by_model_alone {
             // Open weights are free at one provider and sold by others: a name alone never makes a call free.
             if let Some(quote) = receipt {
-                let reason = format!(
-                    "free at {}, but nobody named the provider, and others charge for it",
-                    provider.id()
-                );
-                quote.reasons.push(reason);
+                quote.because(|| {
+                    format!(
+                        "free at {}, but nobody named the provider, and others charge for it",
+                        provider.id()
+                    )
+                });
             }
             return refused(Status::Unpriced);
         }
@@ -211,7 +220,10 @@ fn note_price(
     request: &Request<'_>,
     is_fallback: bool,
 ) {
-    quote.price_id = Some(in_force.standard.price_id.clone());
+    quote.price_id = Some(Arc::clone(&in_force.standard.price_id));
+    if !quote.is_explained {
+        return;
+    }
     if let (Some(known_at), Some(retrieved)) = (request.known_at_unix_nano, in_force.standard.retrieved)
         && in_force.standard.known_from.is_none()
         && retrieved > Instant(known_at)
@@ -292,7 +304,7 @@ impl<'a> Terminology<'a> {
             Ok(leaves) => leaves,
             Err(contradiction) => {
                 if let Some(quote) = receipt {
-                    quote.reasons.push(contradiction.to_string());
+                    quote.because(|| contradiction.to_string());
                 }
                 return refused(Status::Invalid);
             }
@@ -338,9 +350,7 @@ impl<'a> Terminology<'a> {
             let (Some(billed), Some((cost_so_far, list_cost_so_far))) = (billed, sums) else {
                 if let Some(quote) = receipt {
                     quote.lines.clear();
-                    quote
-                        .reasons
-                        .push(format!("the exact amount for {unit} does not fit into 38 digits"));
+                    quote.because(|| format!("the exact amount for {unit} does not fit into 38 digits"));
                 }
                 return refused(Status::Unpriced);
             };
@@ -457,16 +467,16 @@ impl<'a> Terminology<'a> {
             } else {
                 any = true;
                 if let Some(quote) = receipt.as_deref_mut() {
-                    quote.unpriced_usage.push(unit.as_str().to_owned());
-                    quote.reasons.push(format!("no rate covers {unit}"));
+                    quote.leave_open(unit.as_str());
+                    quote.because(|| format!("no rate covers {unit}"));
                 }
             }
         }
         for (name, _) in self.request.usage.unknown().iter().filter(|(_, count)| *count > 0.into()) {
             (some_used, any) = (true, true);
             if let Some(quote) = receipt.as_deref_mut() {
-                quote.unpriced_usage.push(name.clone());
-                quote.reasons.push(format!("{name:?} is no known usage key"));
+                quote.leave_open(name);
+                quote.because(|| format!("{name:?} is no known usage key"));
             }
         }
         for (side, other) in [(Direction::Input, Direction::Output), (Direction::Output, Direction::Input)] {
@@ -477,9 +487,7 @@ impl<'a> Terminology<'a> {
             if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other) {
                 any = true;
                 if let Some(quote) = receipt.as_deref_mut() {
-                    quote
-                        .reasons
-                        .push(format!("{key} was not reported: the cost is a lower bound"));
+                    quote.because(|| format!("{key} was not reported: the cost is a lower bound"));
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! What goes in and what comes out of pricing: the request, the cost, and the quote with its receipt.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::amount::Amount;
@@ -109,13 +111,15 @@ pub struct Quote {
     /// The catalogue's model id.
     pub model: Option<String>,
     /// The standard price that was in force.
-    pub price_id: Option<String>,
+    pub price_id: Option<Arc<str>>,
     /// What was taken for granted.
     pub assumptions: Vec<String>,
     /// Why the status is not `priced`.
     pub reasons: Vec<String>,
     /// Usage keys that no rate covers.
     pub unpriced_usage: Vec<String>,
+    /// Whether anybody reads more than the receipt: notes are text, and text costs more than the price.
+    pub(crate) is_explained: bool,
 }
 
 /// One line of a receipt.
@@ -140,9 +144,9 @@ pub struct Line {
     /// The first input token of the tier that applied.
     pub tier_start: Option<i64>,
     /// The price that the rate is from.
-    pub price_id: String,
+    pub price_id: Arc<str>,
     /// Where that price is from.
-    pub source: String,
+    pub source: Arc<str>,
     /// Whether that price is the user's own.
     pub is_override: bool,
     /// The factors and the contract that applied, by their ids.
@@ -150,7 +154,8 @@ pub struct Line {
 }
 
 impl Quote {
-    pub(crate) fn empty() -> Self {
+    /// A quote that will say all it knows.
+    pub(crate) fn explained() -> Self {
         Self {
             status: Status::Unpriced,
             cost: None,
@@ -162,6 +167,45 @@ impl Quote {
             assumptions: Vec::new(),
             reasons: Vec::new(),
             unpriced_usage: Vec::new(),
+            is_explained: true,
+        }
+    }
+
+    /// A quote that will have its receipt and nothing else.
+    pub(crate) fn receipt_only() -> Self {
+        Self {
+            is_explained: false,
+            ..Self::explained()
+        }
+    }
+
+    pub(crate) fn name_provider(&mut self, id: &str) {
+        if self.is_explained {
+            self.provider = Some(id.to_owned());
+        }
+    }
+
+    pub(crate) fn name_model(&mut self, id: &str) {
+        if self.is_explained {
+            self.model = Some(id.to_owned());
+        }
+    }
+
+    pub(crate) fn assume(&mut self, note: impl FnOnce() -> String) {
+        if self.is_explained {
+            self.assumptions.push(note());
+        }
+    }
+
+    pub(crate) fn because(&mut self, reason: impl FnOnce() -> String) {
+        if self.is_explained {
+            self.reasons.push(reason());
+        }
+    }
+
+    pub(crate) fn leave_open(&mut self, usage_key: &str) {
+        if self.is_explained {
+            self.unpriced_usage.push(usage_key.to_owned());
         }
     }
 

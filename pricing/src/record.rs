@@ -175,7 +175,7 @@ fn refusal(id: Value, reason: String) -> Answer {
     let quote = Quote {
         status: Status::Invalid,
         reasons: vec![reason],
-        ..Quote::empty()
+        ..Quote::explained()
     };
     from_quote(id, quote)
 }
@@ -190,8 +190,8 @@ fn from_quote(id: Value, quote: Quote) -> Answer {
         tier_start: line.tier_start,
         multiplier: line.multiplier,
         amount: line.amount,
-        price_id: line.price_id,
-        source: line.source,
+        price_id: line.price_id.to_string(),
+        source: line.source.to_string(),
         applied: line.applied,
     };
     Answer {
@@ -199,7 +199,7 @@ fn from_quote(id: Value, quote: Quote) -> Answer {
         cost_usd: quote.cost,
         status: quote.status,
         components: quote.lines.into_iter().map(component).collect(),
-        price_id: quote.price_id,
+        price_id: quote.price_id.map(|id| id.to_string()),
         assumptions: quote.assumptions,
         list_cost_usd: quote.list_cost,
         provider: quote.provider,

@@ -77,7 +77,7 @@ impl Annotator {
 
     /// Calls only: a backend that sums costs must not count a roll-up beside what it rolls up.
     fn of_span<'a>(&self, span: &Span<'a>, scope: &ScopeContext<'_, 'a>, entry: &Entry) -> Option<Vec<u8>> {
-        if id_fault(span).is_some() {
+        if id_fault(span.trace_id, span.span_id, span.parent_span_id).is_some() {
             return None;
         }
         let normalised = scope.span(span);

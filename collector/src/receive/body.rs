@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::Request;
 use hyper::header::{CONTENT_LENGTH, HeaderMap};
@@ -35,7 +35,7 @@ pub(super) async fn read(
     let mut place = receiver.admit(declared as usize)?;
     let mut body = request.into_body();
     let all = async {
-        let mut parts: Vec<Bytes> = Vec::new();
+        let mut parts = Parts::default();
         let mut length = 0;
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| Failure::bad_data(format!("the body could not be read: {error}")))?;
@@ -47,16 +47,43 @@ pub(super) async fn read(
             if length > place.num_permits() {
                 place.merge(receiver.admit(length - place.num_permits())?);
             }
-            parts.push(data);
+            parts.push(data, declared as usize);
         }
-        Ok(match parts.len() {
-            1 => parts.remove(0),
-            _ => Bytes::from(parts.concat()),
-        })
+        Ok(parts.whole())
     };
     let timed_out = |_| Failure::overloaded(format!("the body did not arrive within {} s", BODY_TIMEOUT.as_secs()));
     let body = tokio::time::timeout(BODY_TIMEOUT, all).await.map_err(timed_out)??;
     Ok((body, place))
+}
+
+/// A body as it comes: the first part stays where it is, and where more come they are copied together at once, so that the
+/// connection can use its own buffer again.
+#[derive(Default)]
+struct Parts {
+    first: Bytes,
+    gathered: BytesMut,
+}
+
+impl Parts {
+    fn push(&mut self, data: Bytes, declared: usize) {
+        if self.first.is_empty() && self.gathered.is_empty() {
+            self.first = data;
+            return;
+        }
+        if self.gathered.is_empty() {
+            self.gathered.reserve(declared.max(self.first.len() + data.len()));
+            self.gathered.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.gathered.extend_from_slice(&data);
+    }
+
+    fn whole(self) -> Bytes {
+        if self.gathered.is_empty() {
+            self.first
+        } else {
+            self.gathered.freeze()
+        }
+    }
 }
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {

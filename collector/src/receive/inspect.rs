@@ -12,10 +12,8 @@ use prost::Message;
 use super::answer::{Failure, Outcome};
 use super::json;
 use crate::wal::{Encoding, Signal};
-use crate::wire::WireError;
 use crate::wire::field::Fields;
-use crate::wire::logs::{LogRecord, resource_logs};
-use crate::wire::traces::{Span, resource_spans};
+use crate::wire::{MOST_ATTRIBUTES, WireError, check};
 
 /// The body as protobuf: JSON is rewritten, so that everything behind reads one encoding.
 pub(crate) fn as_protobuf(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
@@ -49,43 +47,23 @@ pub(super) fn inspect(signal: Signal, encoding: Encoding, body: &[u8]) -> Result
 
 fn spans(body: &[u8]) -> Result<Outcome, WireError> {
     let mut outcome = Outcome::default();
-    let mut span = Span::default();
-    for resource in resource_spans(body) {
-        let resource = resource?;
-        resource.validate()?;
-        for scope in resource.scopes() {
-            let scope = scope?;
-            for record in &scope.records {
-                span.decode(record)?;
-                span.validate()?;
-                match id_fault(&span) {
-                    None => outcome.accepted += 1,
-                    Some(fault) => outcome.reject(fault, || format!("{:?}", short(span.name))),
-                }
-                outcome.dropped_attributes += span.dropped_attributes();
-            }
+    check::traces(body, |span| {
+        match id_fault(span.trace_id, span.span_id, span.parent_span_id) {
+            None => outcome.accepted += 1,
+            Some(fault) => outcome.reject(fault, || format!("{:?}", short(span.name))),
         }
-    }
+        outcome.dropped_attributes += span.attributes.saturating_sub(MOST_ATTRIBUTES) as u64;
+    })?;
     outcome.describe("spans");
     Ok(outcome)
 }
 
 fn logs(body: &[u8]) -> Result<Outcome, WireError> {
     let mut outcome = Outcome::default();
-    for resource in resource_logs(body) {
-        let resource = resource?;
-        resource.validate()?;
-        for scope in resource.scopes() {
-            let scope = scope?;
-            let mut log = LogRecord::default();
-            for record in &scope.records {
-                log.decode(record)?;
-                log.validate()?;
-                outcome.accepted += 1;
-                outcome.dropped_attributes += log.dropped_attributes();
-            }
-        }
-    }
+    check::logs(body, |attributes| {
+        outcome.accepted += 1;
+        outcome.dropped_attributes += attributes.saturating_sub(MOST_ATTRIBUTES) as u64;
+    })?;
     outcome.describe("log records");
     Ok(outcome)
 }
@@ -103,20 +81,20 @@ fn metrics(body: &[u8]) -> Result<Outcome, WireError> {
 }
 
 /// Why a span cannot be kept: only its ids can be so wrong that nothing could be joined to it.
-pub(crate) fn id_fault(span: &Span<'_>) -> Option<&'static str> {
-    if span.trace_id.len() != 16 {
+pub(crate) fn id_fault(trace_id: &[u8], span_id: &[u8], parent_span_id: &[u8]) -> Option<&'static str> {
+    if trace_id.len() != 16 {
         return Some("the trace id is not 16 bytes");
     }
-    if span.span_id.len() != 8 {
+    if span_id.len() != 8 {
         return Some("the span id is not 8 bytes");
     }
-    if span.trace_id.iter().all(|byte| *byte == 0) {
+    if trace_id.iter().all(|byte| *byte == 0) {
         return Some("the trace id is zero");
     }
-    if span.span_id.iter().all(|byte| *byte == 0) {
+    if span_id.iter().all(|byte| *byte == 0) {
         return Some("the span id is zero");
     }
-    if !matches!(span.parent_span_id.len(), 0 | 8) {
+    if !matches!(parent_span_id.len(), 0 | 8) {
         return Some("the parent span id is not 8 bytes");
     }
     None

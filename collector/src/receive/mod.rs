@@ -20,6 +20,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use hyper::header::HeaderMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::sync::CancellationToken;
 
 pub use auth::{Keys, KeysError, key_line, new_key};
 pub(crate) use body::inflate;
@@ -72,6 +73,8 @@ pub(crate) struct Receiver {
     pub(crate) counters: Arc<Counters>,
     /// Whether commits to the lake get through.
     pub(crate) lake_ready: Arc<AtomicBool>,
+    /// Nothing that is logged gets into the lake any more.
+    pub(crate) pipeline_ended: CancellationToken,
 }
 
 /// One signal of OTLP. Metrics are accepted and never stored.
@@ -103,6 +106,14 @@ impl Receiver {
 
     /// A place for `bytes` among the requests in flight; refused, not queued, when there is none.
     fn admit(&self, bytes: usize) -> Result<SemaphorePermit<'_>, Failure> {
+        if self.pipeline_ended.is_cancelled() {
+            return Err(Failure::out_of_room(
+                "the lake cannot be written until the collector is started again",
+            ));
+        }
+        if let Some(full) = self.log.full() {
+            return Err(Failure::out_of_room(full.to_string()));
+        }
         let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
         self.in_flight
             .try_acquire_many(permits)

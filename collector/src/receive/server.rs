@@ -110,6 +110,18 @@ async fn route(receiver: &Receiver, request: Request<Body>) -> Response<Body> {
     }
     if request.method() == Method::GET || request.method() == Method::HEAD {
         match request.uri().path() {
+            "/healthz" if receiver.pipeline_ended.is_cancelled() => {
+                return text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the pipeline has ended: start the collector again\n".into(),
+                );
+            }
+            "/readyz" if receiver.pipeline_ended.is_cancelled() => {
+                return text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the pipeline has ended: start the collector again\n".into(),
+                );
+            }
             "/healthz" => return text(StatusCode::OK, "ok\n".into()),
             "/readyz" if receiver.lake_ready.load(Ordering::Relaxed) => return text(StatusCode::OK, "ready\n".into()),
             "/readyz" => return text(StatusCode::SERVICE_UNAVAILABLE, "the lake cannot be written\n".into()),

@@ -67,8 +67,8 @@ impl Entry {
         RECORD_HEADER_BYTES + PAYLOAD_FIXED_BYTES + tenant + self.body.len()
     }
 
-    /// Appends the record to `into`.
-    pub(super) fn encode(&self, sequence: u64, into: &mut Vec<u8>) {
+    /// Appends what stands before the body to `into`: the body itself is written from where it is.
+    pub(super) fn encode_head(&self, sequence: u64, into: &mut Vec<u8>) {
         let tenant = self.tenant.as_deref().unwrap_or("").as_bytes();
         let tenant_length = u16::try_from(tenant.len()).unwrap_or(u16::MAX);
         let start = into.len();
@@ -91,12 +91,13 @@ impl Entry {
         });
         into.extend(tenant_length.to_le_bytes());
         into.extend(&tenant[..usize::from(tenant_length)]);
-        into.extend(&self.body);
         let payload = start + RECORD_HEADER_BYTES;
-        let length = u32::try_from(into.len() - payload).unwrap_or(u32::MAX);
-        let checksum = crc32fast::hash(&into[payload..]);
+        let length = u32::try_from(into.len() - payload + self.body.len()).unwrap_or(u32::MAX);
+        let mut checksum = crc32fast::Hasher::new();
+        checksum.update(&into[payload..]);
+        checksum.update(&self.body);
         into[start..start + 4].copy_from_slice(&length.to_le_bytes());
-        into[start + 4..payload].copy_from_slice(&checksum.to_le_bytes());
+        into[start + 4..payload].copy_from_slice(&checksum.finalize().to_le_bytes());
     }
 
     /// Reads a payload whose checksum was right; `None` where it is not one of this version.

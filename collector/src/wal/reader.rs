@@ -123,8 +123,11 @@ impl SegmentReader {
             // Shorter than any record: zeros, as a file system leaves them where it made room and lost the bytes.
             return Ok(At::Nothing { bytes: true });
         }
-        let mut payload = Vec::new();
-        // `take` bounds the allocation by what is really there, whatever a torn length claims.
+        // No more room than there are bytes, whatever a torn length claims; a segment that is still written may have grown
+        // since it was opened.
+        let size = self.file.get_ref().metadata().map_err(io("read", &self.path))?.len();
+        let there = usize::try_from(size.saturating_sub(self.offset)).unwrap_or(usize::MAX);
+        let mut payload = Vec::with_capacity(length.min(there));
         let read = (&mut self.file)
             .take(length as u64)
             .read_to_end(&mut payload)
@@ -219,11 +222,12 @@ impl Reader {
                     self.next = logged.sequence + 1;
                     return Ok(Some(logged));
                 }
-                Next::End { .. } => {
-                    // A durable record is missing at the end of this segment only because it stands in the next one.
-                    let ended = segment.header.first_sequence;
+                Next::End { torn } => {
+                    // A durable record is missing at the end of this segment only because it stands in the next one, or
+                    // because a write failed: then the segment was cut behind its last whole record.
+                    let (ended, path) = (segment.header.first_sequence, segment.path.clone());
                     if !self.open(Some(ended))? {
-                        return Ok(None);
+                        return if torn { Err(WalError::Unreadable { path }) } else { Ok(None) };
                     }
                 }
             }

@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::disk::{self, Disk};
@@ -69,9 +70,17 @@ enum Command {
 #[derive(Debug, Clone)]
 pub(crate) struct Appender {
     commands: mpsc::Sender<Command>,
+    durable: watch::Receiver<Durable>,
+    limit_bytes: u64,
 }
 
 impl Appender {
+    /// Why the log would take nothing, where it would not: then nobody needs to read a body first.
+    pub(crate) fn full(&self) -> Option<WalError> {
+        let (bytes, limit) = (self.durable.borrow().bytes, self.limit_bytes);
+        (bytes >= limit).then_some(WalError::Full { bytes, limit })
+    }
+
     /// Returns the record's sequence when the record is as durable as was asked for.
     pub(crate) async fn append(&self, entry: Entry) -> Result<u64, WalError> {
         let (answer, synced) = oneshot::channel();
@@ -117,11 +126,12 @@ pub(crate) fn start(
     let thread = std::thread::Builder::new()
         .name("wal".into())
         .spawn(move || writer.run(receive));
-    Ok((
-        Appender { commands },
-        watched,
-        thread.map_err(io("start a thread for", folder))?,
-    ))
+    let appender = Appender {
+        commands,
+        durable: watched.clone(),
+        limit_bytes: options.limit_bytes,
+    };
+    Ok((appender, watched, thread.map_err(io("start a thread for", folder))?))
 }
 
 /// Asks for a sync again and again, for as long as somebody appends.
@@ -164,6 +174,46 @@ pub(super) struct Writer {
     options: WriterOptions,
     publish: watch::Sender<Durable>,
     _lock: File,
+}
+
+/// Bodies from this size on are written from where they are; smaller ones are copied, so that many make one write.
+const LARGE_BODY: usize = 16 << 10;
+
+/// Records that share one sync.
+#[derive(Default)]
+struct Records {
+    heads: Vec<u8>,
+    /// Where each head ends, and the body behind it.
+    bodies: Vec<(usize, Bytes)>,
+    bytes: u64,
+}
+
+impl Records {
+    fn push(&mut self, sequence: u64, entry: &Entry) {
+        entry.encode_head(sequence, &mut self.heads);
+        self.bodies.push((self.heads.len(), entry.body.clone()));
+        self.bytes += entry.encoded_len() as u64;
+    }
+
+    fn write(&self, file: &mut dyn disk::Segment) -> std::io::Result<()> {
+        let mut start = 0;
+        let mut gathered = Vec::new();
+        for (end, body) in &self.bodies {
+            gathered.extend_from_slice(&self.heads[start..*end]);
+            start = *end;
+            if body.len() < LARGE_BODY {
+                gathered.extend_from_slice(body);
+            } else {
+                file.write(&gathered)?;
+                file.write(body)?;
+                gathered.clear();
+            }
+        }
+        match gathered.is_empty() {
+            true => Ok(()),
+            false => file.write(&gathered),
+        }
+    }
 }
 
 pub(super) type Waiting = (Entry, oneshot::Sender<Result<u64, WalError>>);
@@ -263,12 +313,11 @@ impl Writer {
 
     pub(super) fn append(&mut self, waiting: Vec<Waiting>) {
         let mut taken = Vec::with_capacity(waiting.len());
-        let mut buffer = Vec::new();
+        let mut records = Records::default();
         let mut sequence = self.next_sequence;
         let before = self.bytes();
         for (entry, answer) in waiting {
-            let bytes = before + (buffer.len() + entry.encoded_len()) as u64;
-            if bytes > self.options.limit_bytes {
+            if before + records.bytes + entry.encoded_len() as u64 > self.options.limit_bytes {
                 let full = WalError::Full {
                     bytes: before,
                     limit: self.options.limit_bytes,
@@ -276,14 +325,17 @@ impl Writer {
                 let _ = answer.send(Err(full));
                 continue;
             }
-            entry.encode(sequence, &mut buffer);
+            records.push(sequence, &entry);
             taken.push((sequence, answer));
             sequence += 1;
         }
         if taken.is_empty() {
             return;
         }
-        match self.write(&buffer) {
+        let written = self.write(&records);
+        // Whoever gets the answer may want the body's memory back.
+        drop(records);
+        match written {
             Ok(()) => {
                 self.next_sequence = sequence;
                 self.written = sequence - 1;
@@ -312,7 +364,7 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, buffer: &[u8]) -> Result<(), WalError> {
+    fn write(&mut self, records: &Records) -> Result<(), WalError> {
         if self
             .open
             .as_ref()
@@ -328,11 +380,11 @@ impl Writer {
                 self.open.insert(created)
             }
         };
-        file.write(buffer).map_err(io("write", &segment.path))?;
+        records.write(file.as_mut()).map_err(io("write", &segment.path))?;
         if self.options.durability == Durability::Sync {
             file.sync().map_err(io("sync", &segment.path))?;
         }
-        segment.bytes += buffer.len() as u64;
+        segment.bytes += records.bytes;
         Ok(())
     }
 

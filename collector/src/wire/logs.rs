@@ -2,12 +2,12 @@
 
 use super::field::{Fields, WireError};
 use super::list::AttributeList;
-use super::traces::{ResourceGroup, groups, push_attribute, validate};
+use super::traces::{ResourceGroup, push_attribute, resource_groups};
 use super::value::{Attributes, Value};
 
 /// The `ResourceLogs` of a request body.
 pub fn resource_logs(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
-    groups(body)
+    resource_groups(body)
 }
 
 /// One log record. `decode` reuses the buffer.
@@ -70,16 +70,5 @@ impl<'a> LogRecord<'a> {
     /// The attributes.
     pub fn attributes(&self) -> Attributes<'_, 'a> {
         Attributes(self.attributes.as_slice())
-    }
-
-    /// Attributes that are not among them, since there are too many.
-    pub(crate) fn dropped_attributes(&self) -> u64 {
-        self.attributes.dropped()
-    }
-
-    /// Walks every value.
-    pub fn validate(&self) -> Result<(), WireError> {
-        self.body.validate(0)?;
-        validate(self.attributes.as_slice())
     }
 }

@@ -1,9 +1,10 @@
 //! OTLP protobuf, walked where it lies: borrowed views, no structs built, no copies.
 //!
-//! `field` is the protobuf wire format, `value` is `AnyValue` and attributes, `traces` and `logs` are the two messages.
+//! `field` is the protobuf wire format, `check` is the walk before the acknowledgement, `value` is `AnyValue` and attributes, `traces` and `logs` are the two messages.
 //! Rules of protobuf that senders rely on: fields come in any order, the last of a repeated scalar wins, sub-messages
 //! that occur twice are merged, unknown fields are skipped. This module knows nothing of LLM calls.
 
+pub(crate) mod check;
 pub(crate) mod field;
 mod list;
 #[doc(hidden)]

@@ -6,11 +6,11 @@ use super::value::{Attributes, KeyValue};
 
 /// The `ResourceSpans` of a request body.
 pub fn resource_spans(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
-    groups(body)
+    resource_groups(body)
 }
 
 /// The top-level groups of a request: `ResourceSpans` and `ResourceLogs` have the same shape.
-pub(super) fn groups(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
+pub(crate) fn resource_groups(body: &[u8]) -> impl Iterator<Item = Result<ResourceGroup<'_>, WireError>> {
     Fields::new(body).filter_map(|field| match field {
         Ok((1, raw)) => Some(raw.bytes(1).and_then(ResourceGroup::decode)),
         Ok(_) => None,
@@ -43,11 +43,6 @@ impl<'a> ResourceGroup<'a> {
         }
         group.resource.finish();
         Ok(group)
-    }
-
-    /// Walks every value.
-    pub fn validate(&self) -> Result<(), WireError> {
-        validate(self.resource.as_slice())
     }
 
     /// The resource's attributes.
@@ -179,22 +174,9 @@ impl<'a> Span<'a> {
         Attributes(self.attributes.as_slice())
     }
 
-    /// Attributes that are not among them, since there are too many.
-    pub(crate) fn dropped_attributes(&self) -> u64 {
-        self.attributes.dropped()
-    }
-
     /// The span's events, decoded one by one; ends early at a malformed one (never, after validation).
     pub fn events(&self) -> impl Iterator<Item = Event<'a>> {
         self.events.iter().map_while(|message| Event::decode(message).ok())
-    }
-
-    /// Walks every value.
-    pub fn validate(&self) -> Result<(), WireError> {
-        validate(self.attributes.as_slice())?;
-        self.events
-            .iter()
-            .try_for_each(|message| validate(Event::decode(message)?.attributes.as_slice()))
     }
 }
 
@@ -242,8 +224,4 @@ pub(super) fn attributes_of<'a>(message: &'a [u8], field: u32, into: &mut Attrib
 pub(super) fn push_attribute<'a>(message: &'a [u8], into: &mut AttributeList<'a>) -> Result<(), WireError> {
     into.push(KeyValue::decode(message)?);
     Ok(())
-}
-
-pub(super) fn validate(attributes: &[KeyValue<'_>]) -> Result<(), WireError> {
-    attributes.iter().try_for_each(|attribute| attribute.value.validate(0))
 }

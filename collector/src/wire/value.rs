@@ -2,7 +2,7 @@
 //!
 //! Nested arrays and maps stay on the wire until somebody walks them: most attributes are never looked at.
 
-use super::field::{Fields, MAX_DEPTH, WireError};
+use super::field::{Fields, WireError};
 
 /// One attribute value. Arrays and maps are iterated lazily; they were validated when the body was received.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,18 +49,6 @@ impl<'a> Value<'a> {
             };
         }
         Ok(value)
-    }
-
-    /// Walks everything inside, so that a value that passed can be iterated later without errors.
-    pub(crate) fn validate(&self, depth: usize) -> Result<(), WireError> {
-        if depth > MAX_DEPTH {
-            return Err(WireError::Depth);
-        }
-        match self {
-            Value::Array(list) => list.decoded().try_for_each(|value| value?.validate(depth + 1)),
-            Value::Map(entries) => entries.decoded().try_for_each(|entry| entry?.value.validate(depth + 1)),
-            _ => Ok(()),
-        }
     }
 }
 

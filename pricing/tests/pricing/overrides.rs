@@ -59,9 +59,9 @@ fn an_own_price_wins_key_by_key_for_its_time() {
         },
     );
     assert_eq!(in_november.cost.expect("priced").to_string(), "3");
-    assert_eq!(in_november.lines[0].source, "letter of 2026-10-20");
+    assert_eq!(&*in_november.lines[0].source, "letter of 2026-10-20");
     assert!(in_november.lines[0].price_id.ends_with("+override"), "{in_november:?}");
-    assert_eq!(in_november.lines[1].source, "genai-prices");
+    assert_eq!(&*in_november.lines[1].source, "genai-prices");
     let after = Call {
         at: "2026-12-01T00:00:00Z",
         ..call("openai", "gpt-4o")

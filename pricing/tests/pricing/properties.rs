@@ -118,6 +118,11 @@ proptest! {
         };
         let quote = Catalogue::embedded().price(&request);
         prop_assert_eq!(Catalogue::embedded().cost(&request), quote.cost_only());
+        // What every call goes through differs in its notes and in nothing else.
+        let receipt = Catalogue::embedded().price_either(&request, None);
+        prop_assert_eq!(receipt.cost_only(), quote.cost_only());
+        prop_assert_eq!((&receipt.lines, &receipt.price_id), (&quote.lines, &quote.price_id));
+        prop_assert!(receipt.reasons.is_empty() && receipt.assumptions.is_empty());
         prop_assert_eq!(quote.cost.is_none(), matches!(quote.status, Status::Unpriced | Status::Invalid));
         prop_assert!(quote.cost.is_none_or(|cost| !cost.is_negative()));
         prop_assert!(quote.cost.is_some() || !quote.reasons.is_empty());

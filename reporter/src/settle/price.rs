@@ -62,7 +62,10 @@ impl<'a> CataloguePricer<'a> {
     /// the source of a price that is the user's own.
     pub(crate) fn because(&self, record: &Record) -> Vec<String> {
         let lines = self.quote(record).lines;
-        let own = lines.iter().filter(|line| line.is_override).map(|line| line.source.clone());
+        let own = lines
+            .iter()
+            .filter(|line| line.is_override)
+            .map(|line| line.source.to_string());
         let applied = lines.iter().flat_map(|line| &line.applied);
         let applied = applied.map(|id| self.catalogue.describe_applied(id));
         let mut because: Vec<String> = own.chain(applied).filter(|text| !text.is_empty()).collect();
@@ -101,7 +104,7 @@ fn line(line: &marginlake_pricing::Line) -> CostLine {
         per: Some(line.per),
         multiplier: Some(line.multiplier.to_scale_12()),
         amount: Some(line.amount.to_scale_18()),
-        price_id: Some(line.price_id.as_str().into()),
+        price_id: Some((&*line.price_id).into()),
     }
 }
 
