@@ -38,7 +38,6 @@ fn body() -> Vec<u8> {
 
 struct Running {
     log: Appender,
-    log_folder: std::path::PathBuf,
     pipeline: Option<(Pipeline, watch::Receiver<Durable>)>,
     lake: Lake,
     ready: Arc<AtomicBool>,
@@ -59,7 +58,7 @@ async fn make(folder: &Path) -> Running {
     let ready = Arc::new(AtomicBool::new(true));
     let pipeline = Pipeline {
         source: Source {
-            log_folder: log_folder.clone(),
+            log_folder,
             attribution: AttributionConfig::default(),
             catalogue: Catalogue::embedded(),
             inflated_limit: 1 << 20,
@@ -76,7 +75,6 @@ async fn make(folder: &Path) -> Running {
     };
     Running {
         log,
-        log_folder,
         pipeline: Some((pipeline, durable)),
         lake,
         ready,
@@ -100,31 +98,6 @@ impl Running {
         let table = self.lake.table("spans").await.expect("readable").expect("there");
         table.files().expect("files").iter().filter_map(|file| file.rows).sum()
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_cannot_be_read_ends_the_pipeline_aloud() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut running = make(folder.path()).await;
-    running.append().await;
-    running.append().await;
-    for file in std::fs::read_dir(&running.log_folder).expect("a folder") {
-        let path = file.expect("a file").path();
-        let length = std::fs::metadata(&path).expect("there").len();
-        let file = std::fs::OpenOptions::new().write(true).open(&path).expect("opened");
-        file.set_len(length - 1).expect("cut");
-    }
-    let (pipeline, durable) = running.pipeline.take().expect("made");
-    let ended = CancellationToken::new();
-    let end = pipeline
-        .start(durable, CancellationToken::new(), ended.clone().drop_guard())
-        .expect("started");
-    let error = end.await.expect("an answer").expect_err("it cannot go on");
-    ended.cancelled().await;
-    assert!(chain(&error).contains("can no longer be read"), "{error}");
-    assert!(!running.ready.load(Ordering::Relaxed));
-    // What stood before the damage is in the lake all the same.
-    assert_eq!(running.rows().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -83,12 +83,6 @@ pub enum WalError {
         /// The segment.
         path: PathBuf,
     },
-    /// What was synced ends in the middle of a record.
-    #[error("{path} can no longer be read to its end: look at the disk, then start again, which keeps every whole record")]
-    Unreadable {
-        /// The segment.
-        path: PathBuf,
-    },
     /// The state folder belongs to a running collector.
     #[error("{path} is in use by another collector: give each its own --collector-id or --state-dir")]
     InUse {

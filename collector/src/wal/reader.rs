@@ -222,12 +222,12 @@ impl Reader {
                     self.next = logged.sequence + 1;
                     return Ok(Some(logged));
                 }
-                Next::End { torn } => {
+                Next::End { .. } => {
                     // A durable record is missing at the end of this segment only because it stands in the next one, or
-                    // because a write failed: then the segment was cut behind its last whole record.
-                    let (ended, path) = (segment.header.first_sequence, segment.path.clone());
+                    // because a write failed, and what it left may not even have been cut.
+                    let ended = segment.header.first_sequence;
                     if !self.open(Some(ended))? {
-                        return if torn { Err(WalError::Unreadable { path }) } else { Ok(None) };
+                        return Ok(None);
                     }
                 }
             }

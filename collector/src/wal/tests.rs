@@ -283,19 +283,6 @@ async fn a_log_of_every_released_version_is_read() {
 }
 
 #[tokio::test]
-async fn what_was_synced_and_cannot_be_read_back_is_an_error_and_no_end() {
-    let state = tempfile::tempdir().expect("folder");
-    write(state.path(), &["a", "b"], SMALL).await;
-    let path = last_segment(state.path());
-    let length = std::fs::metadata(&path).expect("there").len();
-    let file = std::fs::OpenOptions::new().write(true).open(&path).expect("opened");
-    file.set_len(length - 3).expect("cut");
-    let mut reader = Reader::new(&state.path().join("wal"), 1);
-    assert_eq!(reader.next(2).expect("whole").map(|logged| logged.sequence), Some(1));
-    assert!(matches!(reader.next(2), Err(WalError::Unreadable { .. })));
-}
-
-#[tokio::test]
 async fn large_and_small_bodies_stand_in_the_log_in_their_order() {
     let state = tempfile::tempdir().expect("folder");
     let large = "x".repeat(40_000);
