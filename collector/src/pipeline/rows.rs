@@ -17,6 +17,9 @@ use crate::recognise::AttributionConfig;
 use crate::telemetry::Counters;
 use crate::wal::{Durable, Reader, WalError, io};
 
+/// How the thread that reads the log ended.
+type Ended = Result<(), WalError>;
+
 /// Batches that wait to be written: with the one in work on either side, what the pipeline holds as rows.
 const WAITING: usize = 2;
 /// How long rows wait for more to come: small requests are written together.
@@ -54,7 +57,7 @@ impl Source {
         next: u64,
         durable: watch::Receiver<Durable>,
         stop: CancellationToken,
-    ) -> Result<(mpsc::Receiver<Batch>, oneshot::Receiver<Result<(), WalError>>), WalError> {
+    ) -> Result<(mpsc::Receiver<Batch>, oneshot::Receiver<Ended>), WalError> {
         let (batches, received) = mpsc::channel(WAITING);
         let mut reading = Reading {
             reader: Reader::new(&self.log_folder, next),
