@@ -356,6 +356,17 @@ impl World {
             }
         }
         self.start();
+        self.forget_what_was_hit();
+    }
+
+    /// Records that cannot be read any more: a later one may get the sequence of one that stood last.
+    fn forget_what_was_hit(&mut self) {
+        let mut reader = Reader::new(&self.folder.path().join("wal"), self.committed + 1);
+        let mut there = std::collections::BTreeSet::new();
+        while let Some(logged) = reader.next(u64::MAX).expect("a log can always be read") {
+            there.insert(logged.sequence);
+        }
+        self.acknowledged.retain(|sequence, _| there.contains(sequence));
     }
 
     fn happen(&mut self, event: &Event) {
@@ -420,6 +431,26 @@ fn a_segment_that_a_full_disk_left_unmade_holds_nobody_up() {
     assert_eq!(world.acknowledged.len(), 1);
     world.commit();
     assert_eq!(world.read.len(), 1);
+}
+
+#[test]
+fn a_refused_record_may_take_the_sequence_of_one_that_a_flipped_bit_destroyed() {
+    let mut world = World::new(13_330_466_158_696_616_041);
+    world.append(1, 1);
+    world.happen(&Event::Flip);
+    assert!(world.acknowledged.is_empty(), "the bit hit the only record");
+    // Written whole, and neither synced nor cut.
+    world.happen(&Event::Fail { after: 6, stays: true });
+    world.append(2, 3);
+    assert!(world.acknowledged.is_empty(), "nobody was told that it is there");
+    world.happen(&Event::Mend);
+    world.append(1, 1);
+    world.happen(&Event::Kill);
+    world.commit();
+    assert!(
+        world.read.values().any(|sequence| *sequence == 1),
+        "the refused record came out, once"
+    );
 }
 
 #[test]
