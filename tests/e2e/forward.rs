@@ -9,6 +9,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Kind;
 use prost::Message;
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 use crate::support::{Collector, JSON, PROTOBUF, capture, chat, request_json, rows, until, value};
 
@@ -206,8 +207,8 @@ fn behind_grpc_another_collector_gets_the_same_rows() {
 #[test]
 fn a_dead_and_a_hanging_backend_neither_slow_nor_lose_anything() {
     let hanging = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let dead = free_port();
-    for backend in [hanging.local_addr().expect("an address"), dead] {
+    let dead = Closed::new();
+    for backend in [hanging.local_addr().expect("an address"), dead.address()] {
         let folder = tempfile::tempdir().expect("a folder");
         let lake = folder.path().join("lake");
         let config = config(folder.path(), "forward_timeout = \"200ms\"\n");
@@ -237,7 +238,8 @@ fn a_dead_and_a_hanging_backend_neither_slow_nor_lose_anything() {
 fn a_restart_goes_on_where_the_backend_got_to() {
     let folder = tempfile::tempdir().expect("a folder");
     let lake = folder.path().join("lake");
-    let address = free_port();
+    let backend = Closed::new();
+    let address = backend.address();
     let crashed = collector(&lake, address, &[]);
     for span in 1..=3 {
         post_call(&crashed, span);
@@ -246,7 +248,7 @@ fn a_restart_goes_on_where_the_backend_got_to() {
         crashed.metric("marginlake_collector_rows_committed_total") == 3
     });
     crashed.kill();
-    let backend = Backend::serve(TcpListener::bind(address).expect("the port is free"), &[]);
+    let backend = Backend::serve(backend.listen(), &[]);
     let again = collector(&lake, address, &[]);
     until("the backend has what it lacked", || backend.received().len() == 3);
     until("it is known", || again.metric("marginlake_collector_forward_waiting") == 0);
@@ -272,7 +274,8 @@ fn a_restart_goes_on_where_the_backend_got_to() {
 fn beyond_its_bound_the_oldest_is_forgotten_for_the_backend_and_never_for_the_lake() {
     let folder = tempfile::tempdir().expect("a folder");
     let lake = folder.path().join("lake");
-    let address = free_port();
+    let backend = Closed::new();
+    let address = backend.address();
     let config = config(folder.path(), "forward_queue = \"2KiB\"\n");
     let collector = collector(&lake, address, &["--config", &config]);
     for span in 1..=16 {
@@ -283,7 +286,7 @@ fn beyond_its_bound_the_oldest_is_forgotten_for_the_backend_and_never_for_the_la
         });
     }
     assert!(collector.metric("marginlake_collector_forward_queue_bytes") <= 2 << 10);
-    let backend = Backend::serve(TcpListener::bind(address).expect("the port is free"), &[]);
+    let backend = Backend::serve(backend.listen(), &[]);
     post_call(&collector, 17);
     until("nothing waits", || {
         collector.metric("marginlake_collector_forward_waiting") == 0
@@ -297,10 +300,26 @@ fn beyond_its_bound_the_oldest_is_forgotten_for_the_backend_and_never_for_the_la
     assert_eq!(value(&lake, "SELECT count(DISTINCT span_id) FROM spans"), Value::from(17));
 }
 
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a port")
+/// A port that refuses connections until somebody listens on it, and that nobody else can take in the meantime.
+struct Closed(Socket);
+
+impl Closed {
+    fn new() -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).expect("a port");
+        Self(socket)
+    }
+
+    fn address(&self) -> SocketAddr {
+        let address = self.0.local_addr().expect("an address");
+        address.as_socket().expect("an IP address")
+    }
+
+    fn listen(self) -> TcpListener {
+        self.0.listen(128).expect("it listens");
+        self.0.into()
+    }
 }
 
 fn config(folder: &Path, lines: &str) -> String {
