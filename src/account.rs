@@ -12,6 +12,7 @@ use marginlake_pricing::account::AccountLine;
 
 use crate::columns::columns;
 use crate::config;
+use crate::days::Days;
 use crate::exit::Usage;
 
 #[derive(Debug, Args)]
@@ -22,12 +23,8 @@ pub(crate) struct AccountArgs {
     /// Configuration file (TOML) with [[allowance]] and [[capacity]]
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
-    /// First day (YYYY-MM-DD)
-    #[arg(long)]
-    from: NaiveDate,
-    /// Last day, inclusive (YYYY-MM-DD)
-    #[arg(long)]
-    to: NaiveDate,
+    #[command(flatten)]
+    days: Days,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -45,20 +42,18 @@ enum Format {
 /// Prints the lines. None of them is part of any call's cost.
 pub(crate) fn run(args: AccountArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
-    if args.from > args.to {
-        return Err(Usage(format!("--from {} is after --to {}", args.from, args.to)).into());
-    }
+    args.days.check()?;
     let account = config::load(args.config.as_deref())?.account()?;
     if account.is_empty() {
         return Err(Usage("the configuration has neither [[allowance]] nor [[capacity]]".to_owned()).into());
     }
     // A monthly allowance is used up from the first of the month on.
-    let month = args.from.with_day(1).unwrap_or(args.from);
+    let month = args.days.from.with_day(1).unwrap_or(args.days.from);
     let used = crate::runtime()?.block_on(async {
         let lake = crate::lake::open_for_reading(&args.lake)?;
-        anyhow::Ok(marginlake_reporter::account::daily_use(&lake, month, args.to).await?)
+        anyhow::Ok(marginlake_reporter::account::daily_use(&lake, month, args.days.to).await?)
     })?;
-    let (first, last) = (days_since_epoch(args.from), days_since_epoch(args.to));
+    let (first, last) = (days_since_epoch(args.days.from), days_since_epoch(args.days.to));
     let calls = used
         .iter()
         .filter(|one| one.day >= first)

@@ -5,24 +5,19 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::Context;
-use chrono::NaiveDate;
 use clap::Args;
 use marginlake_reporter::focus::{FocusOptions, focus_rows};
 use marginlake_reporter::shell::{Format, write_rows};
 
-use crate::exit::Usage;
+use crate::days::Days;
 
 #[derive(Debug, Args)]
 pub(crate) struct FocusArgs {
     /// Directory or object-store URL of the lake
     #[arg(long, env = "MARGINLAKE_LAKE")]
     lake: String,
-    /// First day (YYYY-MM-DD)
-    #[arg(long)]
-    from: NaiveDate,
-    /// Last day, inclusive (YYYY-MM-DD)
-    #[arg(long)]
-    to: NaiveDate,
+    #[command(flatten)]
+    days: Days,
     /// BillingAccountId of every row: who pays the providers
     #[arg(long, value_name = "ID", default_value = "marginlake")]
     billing_account: String,
@@ -39,12 +34,10 @@ pub(crate) struct FocusArgs {
 
 pub(crate) fn run(args: FocusArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=warn");
-    if args.from > args.to {
-        return Err(Usage(format!("--from {} is after --to {}", args.from, args.to)).into());
-    }
+    args.days.check()?;
     let options = FocusOptions {
-        from: args.from,
-        to: args.to,
+        from: args.days.from,
+        to: args.days.to,
         billing_account: args.billing_account,
         billed: args.billed,
     };

@@ -7,6 +7,7 @@ mod close;
 mod collect;
 mod columns;
 mod config;
+mod days;
 mod demo;
 mod exit;
 mod explain;

@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 use marginlake_pricing::Instant;
 use marginlake_reporter::reprice::{self, Detail, Mode, RepriceOptions};
 
 use crate::config;
+use crate::days::Days;
 use crate::exit::Usage;
 
 /// Columns of the restatement: ids of prices are long.
@@ -22,12 +22,8 @@ pub(crate) struct RepriceArgs {
     /// Configuration file (TOML)
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
-    /// First day (YYYY-MM-DD)
-    #[arg(long)]
-    from: NaiveDate,
-    /// Last day, inclusive (YYYY-MM-DD)
-    #[arg(long)]
-    to: NaiveDate,
+    #[command(flatten)]
+    days: Days,
     /// Prices as they were known at this moment (RFC 3339 or a day); today's knowledge when absent
     #[arg(long)]
     prices_as_of: Option<String>,
@@ -53,15 +49,13 @@ enum Format {
 
 pub(crate) fn run(args: RepriceArgs) -> anyhow::Result<()> {
     crate::logging::start("marginlake=info,marginlake_reporter=info");
-    if args.from > args.to {
-        return Err(Usage(format!("--from {} is after --to {}", args.from, args.to)).into());
-    }
+    args.days.check()?;
     let as_of = args.prices_as_of.as_deref().map(Instant::parse).transpose();
     let as_of = as_of.map_err(|error| Usage(format!("--prices-as-of: {error}")))?;
     let catalogue = config::load(args.config.as_deref())?.catalogue()?;
     let options = RepriceOptions {
-        from: args.from,
-        to: args.to,
+        from: args.days.from,
+        to: args.days.to,
         prices_as_of_unix_nano: as_of.map(|moment| moment.0),
         mode: if args.dry_run { Mode::DryRun } else { Mode::Write },
     };
@@ -78,8 +72,8 @@ pub(crate) fn run(args: RepriceArgs) -> anyhow::Result<()> {
     writeln!(
         out,
         "Restatement of {} to {}, USD, by catalogue {hash}{}\n",
-        args.from,
-        args.to,
+        args.days.from,
+        args.days.to,
         if args.dry_run { " (dry run: nothing is written)" } else { "" }
     )?;
     write!(out, "{}", outcome.statement.text(WIDTH, detail))?;

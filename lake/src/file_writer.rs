@@ -53,8 +53,9 @@ struct OpenFile {
     writer: ArrowWriter<Sink>,
 }
 
+/// Bytes on their way: to a local file that has no name yet, or kept for one put.
 #[derive(Debug)]
-enum Sink {
+pub(crate) enum Sink {
     Local { file: File, temporary: PathBuf },
     Memory(Vec<u8>),
 }

@@ -1,8 +1,6 @@
 //! Rewriting the rows of several data files into few, one row group in memory at a time.
 
 use std::fs::File;
-use std::io::Write;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -19,6 +17,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use super::TARGET_BYTES;
 use super::tally::Tally;
 use crate::data_file::{log_entry, new_name, properties};
+use crate::file_writer::Sink;
 use crate::schema::DATE;
 use crate::{DataFile, LakeError, LakeTable, durable, failpoint};
 
@@ -164,28 +163,6 @@ struct Open {
     name: String,
     rows: usize,
     writer: ArrowWriter<Sink>,
-}
-
-/// Bytes on their way: to a local file that has no name yet, or kept for one put.
-enum Sink {
-    Local { file: File, temporary: PathBuf },
-    Memory(Vec<u8>),
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        match self {
-            Sink::Local { file, .. } => file.write(bytes),
-            Sink::Memory(buffer) => buffer.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        match self {
-            Sink::Local { file, .. } => file.flush(),
-            Sink::Memory(_) => Ok(()),
-        }
-    }
 }
 
 impl Output<'_> {
