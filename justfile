@@ -33,3 +33,10 @@ sdks *languages:
 # The kill harness at length: a collector under load, the night and maintenance, each killed so many times.
 kills count="200" seed="6":
     MARGINLAKE_KILLS={{count}} MARGINLAKE_SEED={{seed}} cargo test --workspace --test e2e -- kills:: night:: --nocapture
+
+# Fuzz targets, each for so many seconds, from the recorded bodies on. Needs a nightly toolchain and `cargo install cargo-fuzz`.
+fuzz seconds="60":
+    for target in wire json inflate log; do \
+        mkdir -p fuzz/corpus/$target && \
+        cargo +nightly fuzz run $target fuzz/corpus/$target tests/fixtures/corpus -- -max_total_time={{seconds}} -rss_limit_mb=1024 -timeout=10 || exit 1; \
+    done

@@ -12,8 +12,9 @@ use prost::Message;
 use super::answer::{Failure, Outcome};
 use super::json;
 use crate::wal::{Encoding, Signal};
+use crate::wire::check::{self, Values};
 use crate::wire::field::Fields;
-use crate::wire::{MOST_ATTRIBUTES, WireError, check};
+use crate::wire::{MOST_ATTRIBUTES, WireError};
 
 /// The body as protobuf: JSON is rewritten, so that everything behind reads one encoding.
 pub(crate) fn as_protobuf(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Cow<'_, [u8]>, Failure> {
@@ -34,20 +35,36 @@ pub(crate) fn as_protobuf(signal: Signal, encoding: Encoding, body: &[u8]) -> Re
     }
 }
 
+/// What a body holds.
+#[derive(Debug, Default)]
+pub(super) struct Inspected {
+    pub(super) outcome: Outcome,
+    /// The body with its values in one piece, where they came in several: what is logged in its place.
+    pub(super) whole: Option<Vec<u8>>,
+}
+
 /// Counts what the body holds; fails where it is not what it says it is.
-pub(super) fn inspect(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Outcome, Failure> {
+pub(super) fn inspect(signal: Signal, encoding: Encoding, body: &[u8]) -> Result<Inspected, Failure> {
+    let refused = |error: &dyn std::fmt::Display| Failure::bad_data(format!("the body is not an OTLP export request: {error}"));
     let body = as_protobuf(signal, encoding, body)?;
     let counted = match signal {
         Signal::Traces => spans(&body),
         Signal::Logs => logs(&body),
         Signal::Metrics => metrics(&body),
     };
-    counted.map_err(|error| Failure::bad_data(format!("the body is not an OTLP export request: {error}")))
+    let (outcome, values) = counted.map_err(|error| refused(&error))?;
+    let whole = match (values, signal) {
+        (Values::Whole, _) => None,
+        (Values::Split, Signal::Logs) => Some(ExportLogsServiceRequest::decode(&*body).map(|request| request.encode_to_vec())),
+        (Values::Split, _) => Some(ExportTraceServiceRequest::decode(&*body).map(|request| request.encode_to_vec())),
+    };
+    let whole = whole.transpose().map_err(|error| refused(&error))?;
+    Ok(Inspected { outcome, whole })
 }
 
-fn spans(body: &[u8]) -> Result<Outcome, WireError> {
+fn spans(body: &[u8]) -> Result<(Outcome, Values), WireError> {
     let mut outcome = Outcome::default();
-    check::traces(body, |span| {
+    let values = check::traces(body, |span| {
         match id_fault(span.trace_id, span.span_id, span.parent_span_id) {
             None => outcome.accepted += 1,
             Some(fault) => outcome.reject(fault, || format!("{:?}", short(span.name))),
@@ -55,21 +72,21 @@ fn spans(body: &[u8]) -> Result<Outcome, WireError> {
         outcome.dropped_attributes += span.attributes.saturating_sub(MOST_ATTRIBUTES) as u64;
     })?;
     outcome.describe("spans");
-    Ok(outcome)
+    Ok((outcome, values))
 }
 
-fn logs(body: &[u8]) -> Result<Outcome, WireError> {
+fn logs(body: &[u8]) -> Result<(Outcome, Values), WireError> {
     let mut outcome = Outcome::default();
-    check::logs(body, |attributes| {
+    let values = check::logs(body, |attributes| {
         outcome.accepted += 1;
         outcome.dropped_attributes += attributes.saturating_sub(MOST_ATTRIBUTES) as u64;
     })?;
     outcome.describe("log records");
-    Ok(outcome)
+    Ok((outcome, values))
 }
 
 /// Metrics are passed on at the most: only their outer shape matters.
-fn metrics(body: &[u8]) -> Result<Outcome, WireError> {
+fn metrics(body: &[u8]) -> Result<(Outcome, Values), WireError> {
     let mut outcome = Outcome::default();
     for field in Fields::new(body) {
         if let (1, raw) = field? {
@@ -77,7 +94,7 @@ fn metrics(body: &[u8]) -> Result<Outcome, WireError> {
             outcome.accepted += 1;
         }
     }
-    Ok(outcome)
+    Ok((outcome, Values::Whole))
 }
 
 /// Why a span cannot be kept: only its ids can be so wrong that nothing could be joined to it.

@@ -9,6 +9,7 @@ mod body;
 mod credentials;
 mod grpc;
 mod http;
+mod inflate;
 mod inspect;
 mod json;
 mod server;
@@ -23,9 +24,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 pub use auth::{Keys, KeysError, key_line, new_key};
-pub(crate) use body::inflate;
 pub(crate) use credentials::Credentials;
 pub use credentials::{Security, SecurityError, TlsFiles};
+pub(crate) use inflate::inflate;
 pub(crate) use inspect::{as_protobuf, id_fault};
 pub(crate) use server::Server;
 
@@ -131,8 +132,17 @@ impl Receiver {
         // Inflating and checking a large body takes milliseconds: not on the threads that serve sockets.
         let checked = move || -> Result<(Outcome, Received), Failure> {
             let inflated = inflate(&received.body, received.compression, limit)?;
-            let outcome = inspect::inspect(signal, received.encoding, &inflated)?;
-            Ok((outcome, received))
+            let inspected = inspect::inspect(signal, received.encoding, &inflated)?;
+            let received = match inspected.whole {
+                Some(whole) => Received {
+                    encoding: Encoding::Protobuf,
+                    compression: Compression::Identity,
+                    body: whole.into(),
+                    ..received
+                },
+                None => received,
+            };
+            Ok((inspected.outcome, received))
         };
         let turn = self.checks.acquire().await;
         let (outcome, received) = tokio::task::spawn_blocking(checked)

@@ -1,9 +1,10 @@
 //! One walk over a request that builds nothing: whether every message in it is what it should be, told record by record.
 //! What passes here can be read without errors by the views beside.
 //!
-//! As strict as prost on everything that is read, and stricter on nothing: tests compare the two.
+//! Accepts exactly what prost accepts, fields that nobody reads included: tests compare the two.
 
 use super::field::{Fields, MAX_DEPTH, Raw, WireError};
+use super::shape::{Kind, LOG_RECORD, LOGS, SPAN, Shape, TRACES};
 
 /// What the walk sees of a span.
 #[derive(Debug, Default)]
@@ -16,165 +17,110 @@ pub(crate) struct SeenSpan<'a> {
     pub(crate) attributes: usize,
 }
 
+/// How the values of a body that passed are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Each in one piece: the views show them.
+    Whole,
+    /// Some in several, which protobuf allows and no SDK does: the views would show only the last of them.
+    Split,
+}
+
 /// Walks an `ExportTraceServiceRequest`.
-pub(crate) fn traces<'a>(body: &'a [u8], mut seen: impl FnMut(&SeenSpan<'a>)) -> Result<(), WireError> {
-    records(body, &mut |message| {
-        seen(&span(message)?);
-        Ok(())
-    })
+pub(crate) fn traces<'a>(body: &'a [u8], mut seen: impl FnMut(&SeenSpan<'a>)) -> Result<Values, WireError> {
+    walk(body, &TRACES, &mut |span| seen(span), &mut |_| {})
 }
 
 /// Walks an `ExportLogsServiceRequest`; of each record its number of attributes is told.
-pub(crate) fn logs(body: &[u8], mut seen: impl FnMut(usize)) -> Result<(), WireError> {
-    records(body, &mut |message| {
-        seen(log(message)?);
-        Ok(())
-    })
+pub(crate) fn logs(body: &[u8], mut seen: impl FnMut(usize)) -> Result<Values, WireError> {
+    walk(body, &LOGS, &mut |_| {}, &mut |attributes| seen(attributes))
 }
 
-type Walk<'w, 'a> = dyn FnMut(&'a [u8]) -> Result<(), WireError> + 'w;
+fn walk<'a>(
+    body: &'a [u8],
+    shape: &'static Shape,
+    span: &mut dyn FnMut(&SeenSpan<'a>),
+    log: &mut dyn FnMut(usize),
+) -> Result<Values, WireError> {
+    let values = Values::Whole;
+    let mut walk = Walk { span, log, values };
+    walk.message(body, shape, 0)?;
+    Ok(walk.values)
+}
 
-/// The shape that both requests share: resources, scopes, records.
-fn records<'a>(body: &'a [u8], record: &mut Walk<'_, 'a>) -> Result<(), WireError> {
-    each(body, 1, |resource| {
-        for field in Fields::new(resource) {
-            match field? {
-                (1, raw) => each(raw.bytes(1)?, 1, attribute)?,
-                (2, raw) => scope(raw.bytes(2)?, record)?,
-                (3, raw) => utf8(raw, 3)?,
-                _ => {}
-            }
+struct Walk<'w, 'a> {
+    span: &'w mut dyn FnMut(&SeenSpan<'a>),
+    log: &'w mut dyn FnMut(usize),
+    values: Values,
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// `depth` is how many messages are around this one.
+    fn message(&mut self, message: &'a [u8], shape: &'static Shape, depth: usize) -> Result<(), WireError> {
+        if depth > MAX_DEPTH {
+            return Err(WireError::Depth);
+        }
+        let mut seen = 0;
+        for field in Fields::new(message) {
+            let (number, raw) = field?;
+            self.field(number, raw, shape, depth, &mut seen)?;
         }
         Ok(())
-    })
-}
+    }
 
-fn scope<'a>(message: &'a [u8], record: &mut Walk<'_, 'a>) -> Result<(), WireError> {
-    for field in Fields::new(message) {
-        match field? {
-            (1, raw) => {
-                for field in Fields::new(raw.bytes(1)?) {
-                    match field? {
-                        (number @ (1 | 2), raw) => utf8(raw, number)?,
-                        (3, raw) => attribute(raw.bytes(3)?)?,
-                        _ => {}
-                    }
+    /// `seen` are the bits of the single messages that came before.
+    #[inline]
+    fn field(&mut self, number: u32, raw: Raw<'a>, shape: &'static Shape, depth: usize, seen: &mut u32) -> Result<(), WireError> {
+        match shape.kind(number) {
+            // prost counts what it skips as one level more, and each group in a group.
+            Kind::Unknown if depth + raw.levels() >= MAX_DEPTH => Err(WireError::Depth),
+            Kind::Unknown => Ok(()),
+            Kind::Varint => raw.varint(number).map(drop),
+            Kind::Fixed32 => raw.fixed32(number).map(drop),
+            Kind::Fixed64 => raw.fixed64(number).map(drop),
+            Kind::Bytes => raw.bytes(number).map(drop),
+            Kind::Text => utf8(raw, number),
+            Kind::Message(inner) => {
+                let bit = shape.single & 1 << number;
+                if *seen & bit != 0 {
+                    self.values = Values::Split;
+                }
+                *seen |= bit;
+                self.message(raw.bytes(number)?, inner, depth + 1)
+            }
+            Kind::Span => self.span(raw.bytes(number)?, depth + 1),
+            Kind::LogRecord => self.log(raw.bytes(number)?, depth + 1),
+        }
+    }
+
+    fn span(&mut self, message: &'a [u8], depth: usize) -> Result<(), WireError> {
+        let mut span = SeenSpan::default();
+        for field in Fields::new(message) {
+            match field? {
+                (1, raw) => span.trace_id = raw.bytes(1)?,
+                (2, raw) => span.span_id = raw.bytes(2)?,
+                (4, raw) => span.parent_span_id = raw.bytes(4)?,
+                (5, raw) => span.name = raw.text(5)?,
+                (number, raw) => {
+                    span.attributes += usize::from(number == 9);
+                    self.field(number, raw, &SPAN, depth, &mut 0)?;
                 }
             }
-            (2, raw) => record(raw.bytes(2)?)?,
-            (3, raw) => utf8(raw, 3)?,
-            _ => {}
         }
+        (self.span)(&span);
+        Ok(())
     }
-    Ok(())
-}
 
-fn span(message: &[u8]) -> Result<SeenSpan<'_>, WireError> {
-    let mut span = SeenSpan::default();
-    for field in Fields::new(message) {
-        match field? {
-            (1, raw) => span.trace_id = raw.bytes(1)?,
-            (2, raw) => span.span_id = raw.bytes(2)?,
-            (4, raw) => span.parent_span_id = raw.bytes(4)?,
-            (5, raw) => span.name = raw.text(5)?,
-            (6, raw) => drop(raw.varint(6)?),
-            (number @ (7 | 8), raw) => drop(raw.fixed64(number)?),
-            (9, raw) => {
-                span.attributes += 1;
-                attribute(raw.bytes(9)?)?;
-            }
-            (11, raw) => event(raw.bytes(11)?)?,
-            (15, raw) => status(raw.bytes(15)?)?,
-            _ => {}
+    fn log(&mut self, message: &'a [u8], depth: usize) -> Result<(), WireError> {
+        let (mut attributes, mut seen) = (0, 0);
+        for field in Fields::new(message) {
+            let (number, raw) = field?;
+            attributes += usize::from(number == 6);
+            self.field(number, raw, &LOG_RECORD, depth, &mut seen)?;
         }
+        (self.log)(attributes);
+        Ok(())
     }
-    Ok(span)
-}
-
-fn event(message: &[u8]) -> Result<(), WireError> {
-    for field in Fields::new(message) {
-        match field? {
-            (2, raw) => utf8(raw, 2)?,
-            (3, raw) => attribute(raw.bytes(3)?)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn status(message: &[u8]) -> Result<(), WireError> {
-    for field in Fields::new(message) {
-        match field? {
-            (2, raw) => utf8(raw, 2)?,
-            (3, raw) => drop(raw.varint(3)?),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn log(message: &[u8]) -> Result<usize, WireError> {
-    let mut attributes = 0;
-    for field in Fields::new(message) {
-        match field? {
-            (number @ (1 | 11), raw) => drop(raw.fixed64(number)?),
-            (number @ (3 | 12), raw) => utf8(raw, number)?,
-            (5, raw) => value(raw.bytes(5)?, 0)?,
-            (6, raw) => {
-                attributes += 1;
-                attribute(raw.bytes(6)?)?;
-            }
-            (number @ (9 | 10), raw) => drop(raw.bytes(number)?),
-            _ => {}
-        }
-    }
-    Ok(attributes)
-}
-
-/// A `KeyValue` of a record.
-fn attribute(message: &[u8]) -> Result<(), WireError> {
-    key_value(message, 0)
-}
-
-fn key_value(message: &[u8], depth: usize) -> Result<(), WireError> {
-    for field in Fields::new(message) {
-        match field? {
-            (1, raw) => utf8(raw, 1)?,
-            (2, raw) => value(raw.bytes(2)?, depth)?,
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// An `AnyValue`.
-fn value(message: &[u8], depth: usize) -> Result<(), WireError> {
-    if depth > MAX_DEPTH {
-        return Err(WireError::Depth);
-    }
-    for field in Fields::new(message) {
-        match field? {
-            (1, raw) => utf8(raw, 1)?,
-            (number @ (2 | 3), raw) => drop(raw.varint(number)?),
-            (4, raw) => drop(raw.fixed64(4)?),
-            (5, raw) => each(raw.bytes(5)?, 1, |element| value(element, depth + 1))?,
-            (6, raw) => each(raw.bytes(6)?, 1, |entry| key_value(entry, depth + 1))?,
-            (7, raw) => drop(raw.bytes(7)?),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// Walks the messages under one field number, and past all other fields.
-fn each<'a>(message: &'a [u8], number: u32, mut walk: impl FnMut(&'a [u8]) -> Result<(), WireError>) -> Result<(), WireError> {
-    for field in Fields::new(message) {
-        let (found, raw) = field?;
-        if found == number {
-            walk(raw.bytes(number)?)?;
-        }
-    }
-    Ok(())
 }
 
 /// Nearly all text is ASCII, which is seen much faster than UTF-8 is checked.
@@ -204,12 +150,12 @@ mod tests {
 
     fn count_traces(body: &[u8]) -> Result<u64, WireError> {
         let mut spans = 0;
-        traces(body, |_| spans += 1).map(|()| spans)
+        traces(body, |_| spans += 1).map(|_| spans)
     }
 
     fn count_logs(body: &[u8]) -> Result<u64, WireError> {
         let mut records = 0;
-        logs(body, |_| records += 1).map(|()| records)
+        logs(body, |_| records += 1).map(|_| records)
     }
 
     /// Whether the views read all of it, and how many spans.

@@ -15,7 +15,7 @@ pub enum WireError {
     /// Field number 0 or above 2^29-1.
     #[error("field number {0} is out of range")]
     FieldNumber(u64),
-    /// A group or an unknown wire type.
+    /// An unknown wire type, or the end of a group that did not begin.
     #[error("wire type {0} is not supported")]
     WireType(u8),
     /// A known field came with another wire type than its own.
@@ -36,6 +36,8 @@ pub(crate) enum Raw<'a> {
     Fixed64(u64),
     Bytes(&'a [u8]),
     Fixed32(u32),
+    /// A deprecated kind of message that is only ever skipped, with how many levels it has below its own.
+    Group(u8),
 }
 
 impl<'a> Raw<'a> {
@@ -50,6 +52,21 @@ impl<'a> Raw<'a> {
         match self {
             Raw::Fixed64(value) => Ok(value),
             _ => Err(WireError::Mismatch(field)),
+        }
+    }
+
+    pub(crate) fn fixed32(self, field: u32) -> Result<u32, WireError> {
+        match self {
+            Raw::Fixed32(value) => Ok(value),
+            _ => Err(WireError::Mismatch(field)),
+        }
+    }
+
+    /// How many levels of groups are in this field.
+    pub(super) fn levels(self) -> usize {
+        match self {
+            Raw::Group(levels) => usize::from(levels),
+            _ => 0,
         }
     }
 
@@ -138,9 +155,38 @@ impl<'a> Fields<'a> {
             5 => Raw::Fixed32(u32::from_le_bytes(
                 self.take(4)?.try_into().map_err(|_| WireError::Truncated)?,
             )),
+            3 => Raw::Group(self.skip_group(number as u32)?),
             other => return Err(WireError::WireType(other)),
         };
         Ok((number as u32, raw))
+    }
+
+    /// Goes to the end of the group `number`. Returns the levels of fields in it: none where it is empty.
+    #[cold]
+    #[inline(never)]
+    fn skip_group(&mut self, number: u32) -> Result<u8, WireError> {
+        let mut open = vec![number];
+        let mut levels = 0;
+        while let Some(innermost) = open.last() {
+            let before = self.rest;
+            let tag = self.varint()?;
+            match (tag & 7) as u8 {
+                4 if tag >> 3 == u64::from(*innermost) => drop(open.pop()),
+                4 => return Err(WireError::WireType(4)),
+                3 if open.len() >= MAX_DEPTH => return Err(WireError::Depth),
+                3 if tag >> 3 == 0 || tag > u64::from(u32::MAX) => return Err(WireError::FieldNumber(tag >> 3)),
+                3 => {
+                    levels = levels.max(open.len());
+                    open.push((tag >> 3) as u32);
+                }
+                _ => {
+                    levels = levels.max(open.len());
+                    self.rest = before;
+                    self.read()?;
+                }
+            }
+        }
+        Ok(levels as u8)
     }
 }
 
@@ -174,7 +220,9 @@ mod tests {
                 WireError::Varint,
             ),
             (&[0x00, 0x01], WireError::FieldNumber(0)),
-            (&[0x0b], WireError::WireType(3)),
+            (&[0x0b], WireError::Truncated),
+            (&[0x0c], WireError::WireType(4)),
+            (&[0x0b, 0x14], WireError::WireType(4)),
         ] {
             assert_eq!(Fields::new(bytes).next(), Some(Err(expected)), "{bytes:?}");
         }

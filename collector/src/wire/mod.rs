@@ -1,6 +1,7 @@
 //! OTLP protobuf, walked where it lies: borrowed views, no structs built, no copies.
 //!
-//! `field` is the protobuf wire format, `check` is the walk before the acknowledgement, `value` is `AnyValue` and attributes, `traces` and `logs` are the two messages.
+//! `field` is the protobuf wire format, `shape` the messages as tables, `check` the walk before the acknowledgement, `value` is
+//! `AnyValue` and attributes, `traces` and `logs` are the two messages.
 //! Rules of protobuf that senders rely on: fields come in any order, the last of a repeated scalar wins, sub-messages
 //! that occur twice are merged, unknown fields are skipped. This module knows nothing of LLM calls.
 
@@ -9,6 +10,11 @@ pub(crate) mod field;
 mod list;
 #[doc(hidden)]
 pub mod logs;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod permuted;
+mod shape;
 #[doc(hidden)]
 pub mod traces;
 pub(crate) mod value;

@@ -45,6 +45,8 @@ impl<'a> Value<'a> {
                 (5, raw) => Value::Array(List(raw.bytes(5)?)),
                 (6, raw) => Value::Map(Entries(raw.bytes(6)?)),
                 (7, raw) => Value::Bytes(raw.bytes(7)?),
+                // An index into a table that only profiles have.
+                (8, raw) => raw.varint(8).map(|_| Value::Empty)?,
                 _ => continue,
             };
         }
