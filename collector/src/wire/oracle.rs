@@ -13,17 +13,20 @@ use crate::wire::logs::{LogRecord, resource_logs};
 use crate::wire::traces::{Span, resource_spans};
 use crate::wire::value::{Attributes, Value};
 
+/// Keys, each with its value as prost writes it.
+type Pairs = Vec<(String, Vec<u8>)>;
+
 /// Everything that is read of a record, with values as prost writes them (so that NaN equals NaN).
 #[derive(Debug, PartialEq, Eq)]
 struct Record {
-    resource: Vec<(String, Vec<u8>)>,
-    scope: (String, String, Vec<(String, Vec<u8>)>),
+    resource: Pairs,
+    scope: (String, String, Pairs),
     ids: [Vec<u8>; 3],
     text: String,
     numbers: [i64; 4],
     body: Vec<u8>,
-    attributes: Vec<(String, Vec<u8>)>,
-    events: Vec<(String, Vec<(String, Vec<u8>)>)>,
+    attributes: Pairs,
+    events: Vec<(String, Pairs)>,
 }
 
 /// What differs between the walk and prost on a body of spans.
@@ -114,14 +117,14 @@ fn normal(value: Option<&AnyValue>) -> AnyValue {
     AnyValue { value }
 }
 
-fn ours(attributes: Attributes<'_, '_>) -> Vec<(String, Vec<u8>)> {
+fn ours(attributes: Attributes<'_, '_>) -> Pairs {
     attributes
         .iter()
         .map(|attribute| (attribute.key.to_owned(), value(attribute.value).encode_to_vec()))
         .collect()
 }
 
-fn prosts(attributes: &[ProstKeyValue]) -> Vec<(String, Vec<u8>)> {
+fn prosts(attributes: &[ProstKeyValue]) -> Pairs {
     attributes
         .iter()
         .map(|attribute| (attribute.key.clone(), normal(attribute.value.as_ref()).encode_to_vec()))
