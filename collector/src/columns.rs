@@ -1,5 +1,7 @@
 //! The last stage: priced records as columns of `spans`. Order and types are those of `marginlake_lake::schema::spans`.
 
+mod sparse;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -13,6 +15,7 @@ use marginlake_lake::schema::{BUCKETS, Dimension, MONEY_PRECISION, MONEY_SCALE};
 use marginlake_lake::{ReceiptBuilder, ReceiptLine, Table};
 use marginlake_pricing::Line;
 
+use self::sparse::{Builder, Sparse};
 use crate::normalise::Normalised;
 use crate::price::Priced;
 use crate::recognise::{Attribution, Flag, Recognised, Source, UsageAttribute};
@@ -52,47 +55,49 @@ const ATTRIBUTED: [Dimension; 8] = [
     Dimension::PromptVersion,
 ];
 
+type Texts = Sparse<StringBuilder>;
+type TextMap = Sparse<MapBuilder<StringBuilder, StringBuilder>>;
+
 /// Builders for every column.
 pub(crate) struct Columns {
     schema: SchemaRef,
-    date: Date32Builder,
-    signal: StringBuilder,
-    ids: [BinaryBuilder; 3],
-    event_key: StringBuilder,
-    times: [TimestampMicrosecondBuilder; 2],
+    date: Sparse<Date32Builder>,
+    signal: Texts,
+    ids: [Sparse<BinaryBuilder>; 3],
+    event_key: Texts,
+    times: [Sparse<TimestampMicrosecondBuilder>; 2],
     /// start_time_unix_nano and end_time_unix_nano, which older collectors wrote, and priced_at_unix_nano.
-    nanos: [Int64Builder; 3],
-    received_at: TimestampMicrosecondBuilder,
+    nanos: [Sparse<Int64Builder>; 3],
+    received_at: Sparse<TimestampMicrosecondBuilder>,
     /// tenant, service_name, environment, scope_name, scope_version, name, kind, status, error_type, role, convention,
     /// operation, provider, request_model, response_model, response_id, server_address, run_id.
-    texts: [StringBuilder; 18],
-    streaming: BooleanBuilder,
-    finish_reasons: ListBuilder<StringBuilder>,
-    time_to_first_token_ms: Float64Builder,
-    attributed: [StringBuilder; ATTRIBUTED.len()],
-    attribution_source: MapBuilder<StringBuilder, StringBuilder>,
-    buckets: [Int64Builder; BUCKETS.len()],
-    usage: MapBuilder<StringBuilder, Int64Builder>,
-    usage_raw: MapBuilder<StringBuilder, StringBuilder>,
-    price_context: MapBuilder<StringBuilder, StringBuilder>,
-    usage_status: StringBuilder,
-    price_status: StringBuilder,
-    list_cost: Decimal128Builder,
-    cost: Decimal128Builder,
-    cost_source: StringBuilder,
-    reported_cost: Decimal128Builder,
-    reported_cost_kind: StringBuilder,
-    cost_lines: ReceiptBuilder,
-    price_id: StringBuilder,
-    catalogue_hash: StringBuilder,
-    flags: ListBuilder<StringBuilder>,
-    tags: MapBuilder<StringBuilder, StringBuilder>,
+    texts: [Texts; 18],
+    streaming: Sparse<BooleanBuilder>,
+    finish_reasons: Sparse<ListBuilder<StringBuilder>>,
+    time_to_first_token_ms: Sparse<Float64Builder>,
+    attributed: [Texts; ATTRIBUTED.len()],
+    attribution_source: TextMap,
+    buckets: [Sparse<Int64Builder>; BUCKETS.len()],
+    usage: Sparse<MapBuilder<StringBuilder, Int64Builder>>,
+    usage_raw: TextMap,
+    price_context: TextMap,
+    usage_status: Texts,
+    price_status: Texts,
+    list_cost: Sparse<Decimal128Builder>,
+    cost: Sparse<Decimal128Builder>,
+    cost_source: Texts,
+    reported_cost: Sparse<Decimal128Builder>,
+    reported_cost_kind: Texts,
+    cost_lines: Sparse<ReceiptBuilder>,
+    price_id: Texts,
+    catalogue_hash: Texts,
+    flags: Sparse<ListBuilder<StringBuilder>>,
+    tags: TextMap,
     /// start_nano and end_nano.
-    below_micros: [Int64Builder; 2],
+    below_micros: [Sparse<Int64Builder>; 2],
     /// receipt_rates and receipt_quantities.
-    receipt: [StringBuilder; 2],
-    rates: String,
-    quantities: String,
+    receipt: [Texts; 2],
+    receipts: compact::Writer,
     rows: usize,
     calls: u64,
     unrecognised: u64,
@@ -100,83 +105,81 @@ pub(crate) struct Columns {
 
 impl Columns {
     pub(crate) fn new() -> Self {
-        let schema = Table::Spans.schema();
         Self {
-            date: Date32Builder::new(),
-            signal: StringBuilder::new(),
+            schema: Table::Spans.schema(),
+            date: Sparse::default(),
+            signal: Sparse::default(),
             ids: Default::default(),
-            event_key: StringBuilder::new(),
+            event_key: Sparse::default(),
             times: [timestamps(), timestamps()],
             nanos: Default::default(),
             received_at: timestamps(),
             texts: Default::default(),
-            streaming: BooleanBuilder::new(),
+            streaming: Sparse::default(),
             finish_reasons: texts(),
-            time_to_first_token_ms: Float64Builder::new(),
+            time_to_first_token_ms: Sparse::default(),
             attributed: Default::default(),
             attribution_source: map(StringBuilder::new()),
             buckets: Default::default(),
             usage: map(Int64Builder::new()),
             usage_raw: map(StringBuilder::new()),
             price_context: map(StringBuilder::new()),
-            usage_status: StringBuilder::new(),
-            price_status: StringBuilder::new(),
+            usage_status: Sparse::default(),
+            price_status: Sparse::default(),
             list_cost: money(),
             cost: money(),
-            cost_source: StringBuilder::new(),
+            cost_source: Sparse::default(),
             reported_cost: money(),
-            reported_cost_kind: StringBuilder::new(),
-            cost_lines: ReceiptBuilder::default(),
-            price_id: StringBuilder::new(),
-            catalogue_hash: StringBuilder::new(),
+            reported_cost_kind: Sparse::default(),
+            cost_lines: Sparse::default(),
+            price_id: Sparse::default(),
+            catalogue_hash: Sparse::default(),
             flags: texts(),
             tags: map(StringBuilder::new()),
             below_micros: Default::default(),
             receipt: Default::default(),
-            rates: String::new(),
-            quantities: String::new(),
+            receipts: compact::Writer::default(),
             rows: 0,
             calls: 0,
             unrecognised: 0,
-            schema,
         }
     }
 
     pub(crate) fn push(&mut self, row: &Row<'_, '_>) {
-        let Row {
-            origin,
-            identity,
-            normalised,
-            priced,
-            catalogue_hash,
-        } = row;
-        let (record, times) = (&normalised.record, &identity.times);
+        let at = self.rows;
         self.rows += 1;
+        self.push_record(at, row);
+        self.push_attribution(at, &row.normalised.record);
+        self.push_usage(at, row.normalised);
+        self.push_price(at, row.normalised, row.priced, row.catalogue_hash);
+    }
+
+    fn push_record(&mut self, at: usize, row: &Row<'_, '_>) {
+        let Row { origin, identity, .. } = row;
+        let (record, times) = (&row.normalised.record, &identity.times);
         self.calls += u64::from(record.role.is_leaf());
         self.unrecognised += u64::from(record.flags.has(Flag::UnrecognisedUsage));
-        self.date.append_value(times.date);
-        self.signal.append_value(record.signal.as_str());
-        for (builder, id) in self
-            .ids
-            .iter_mut()
-            .zip([identity.trace_id, identity.span_id, identity.parent_span_id])
-        {
-            builder.append_option(id);
+        self.date.at(at).append_value(times.date);
+        self.signal.at(at).append_value(record.signal.as_str());
+        let ids = [identity.trace_id, identity.span_id, identity.parent_span_id];
+        for (column, id) in self.ids.iter_mut().zip(ids) {
+            if let Some(id) = id {
+                column.at(at).append_value(id);
+            }
         }
-        self.event_key.append_option(record.event_key.as_deref());
+        put(&mut self.event_key, at, record.event_key.as_deref());
         let instants = [times.start_unix_nano, times.end_unix_nano];
-        for (builder, nanos) in self.times.iter_mut().zip(instants) {
-            builder.append_option(nanos.map(micros));
+        for ((micros, below), nanos) in self.times.iter_mut().zip(&mut self.below_micros).zip(instants) {
+            if let Some(nanos) = nanos {
+                micros.at(at).append_value(nanos.div_euclid(1_000));
+                below.at(at).append_value(nanos.rem_euclid(1_000));
+            }
         }
-        for (builder, nanos) in self.below_micros.iter_mut().zip(instants) {
-            builder.append_option(nanos.map(|nanos| nanos.rem_euclid(1_000)));
-        }
-        let priced_at = Some(times.priced_at_unix_nano).filter(|at| times.start_unix_nano != Some(*at));
-        for (builder, nanos) in self.nanos.iter_mut().zip([None, None, priced_at]) {
-            builder.append_option(nanos);
+        if times.start_unix_nano != Some(times.priced_at_unix_nano) {
+            self.nanos[2].at(at).append_value(times.priced_at_unix_nano);
         }
         let received_at = i64::try_from(origin.received_at_unix_nano).unwrap_or(i64::MAX);
-        self.received_at.append_value(micros(received_at));
+        self.received_at.at(at).append_value(received_at.div_euclid(1_000));
         let texts = [
             origin.tenant,
             origin.service_name,
@@ -197,85 +200,88 @@ impl Columns {
             record.server_address,
             record.run_id.as_deref(),
         ];
-        for (builder, text) in self.texts.iter_mut().zip(texts) {
-            builder.append_option(text);
+        for (column, text) in self.texts.iter_mut().zip(texts) {
+            put(column, at, text);
         }
-        self.streaming.append_option(record.streaming);
-        list(&mut self.finish_reasons, record.finish_reasons.iter().map(AsRef::as_ref));
-        self.time_to_first_token_ms.append_option(record.time_to_first_token_ms);
-        for (builder, dimension) in self.attributed.iter_mut().zip(ATTRIBUTED) {
-            builder.append_option(attributed(record, dimension));
+        if let Some(streaming) = record.streaming {
+            self.streaming.at(at).append_value(streaming);
         }
-        self.push_attribution_source(&record.attribution);
-        for (builder, (_, bucket)) in self.buckets.iter_mut().zip(normalised.buckets.named()) {
-            builder.append_option(bucket);
+        list(&mut self.finish_reasons, at, record.finish_reasons.iter().map(AsRef::as_ref));
+        if let Some(millis) = record.time_to_first_token_ms {
+            self.time_to_first_token_ms.at(at).append_value(millis);
         }
-        for (key, count) in normalised.usage.iter() {
-            self.usage.keys().append_value(key);
-            self.usage.values().append_value(count);
-        }
-        end(&mut self.usage, normalised.usage.is_empty());
-        self.push_usage_raw(&record.usage_raw);
-        text_map(
-            &mut self.price_context,
-            record.price_context.iter().map(|(name, value)| (name, value)),
-        );
-        self.usage_status
-            .append_option(normalised.usage_status.map(|status| status.as_str()));
-        self.price_status.append_option(priced.status);
-        self.list_cost.append_option(priced.list_cost);
-        self.cost.append_option(priced.cost);
-        self.cost_source.append_option(priced.cost_source);
-        self.reported_cost
-            .append_option(record.reported_cost.map(|cost| cost.usd_e12));
-        self.reported_cost_kind
-            .append_option(record.reported_cost.map(|cost| cost.kind.as_str()));
-        self.receipt(&priced.lines);
-        self.price_id.append_option(priced.price_id.as_deref());
-        self.catalogue_hash.append_option(priced.asked.then_some(catalogue_hash));
         list(
             &mut self.flags,
+            at,
             record.flags.iter().chain(times.impossible.then_some("clock")),
         );
-        text_map(&mut self.tags, record.tags.iter().map(|(key, value)| (key, value)));
+        text_map(&mut self.tags, at, record.tags.iter().map(|(key, value)| (*key, &**value)));
     }
 
-    fn push_attribution_source(&mut self, attribution: &Attribution<'_>) {
-        let builder = &mut self.attribution_source;
-        let mut empty = true;
-        for (dimension, found) in attribution.iter() {
-            builder.keys().append_value(dimension.column());
-            match found.source {
-                Source::Attribute(key) => builder.values().append_value(key),
-                Source::Resource(key) => {
-                    // A builder of texts takes whatever it is given.
-                    let _ = builder
-                        .values()
-                        .write_str("resource:")
-                        .and_then(|()| builder.values().write_str(key));
-                    builder.values().append_value("");
-                }
-                ref source => {
-                    let _ = write!(builder.values(), "{source}");
-                    builder.values().append_value("");
-                }
-            }
-            empty = false;
+    fn push_attribution(&mut self, at: usize, record: &Recognised<'_>) {
+        for (column, dimension) in self.attributed.iter_mut().zip(ATTRIBUTED) {
+            put(column, at, attributed(record, dimension));
         }
-        end(builder, empty);
+        if !record.attribution.is_empty() {
+            push_sources(self.attribution_source.at(at), &record.attribution);
+        }
     }
 
-    fn push_usage_raw(&mut self, attributes: &[UsageAttribute<'_>]) {
-        let builder = &mut self.usage_raw;
-        for raw in attributes {
-            builder.keys().append_value(raw.name());
-            match raw.value {
-                // By far the most.
-                Value::Int(number) => builder.values().append_value(decimal(number, &mut [0; 20])),
-                _ => builder.values().append_value(raw.text()),
+    fn push_usage(&mut self, at: usize, normalised: &Normalised<'_>) {
+        let record = &normalised.record;
+        if !normalised.usage.is_empty() {
+            for (column, (_, bucket)) in self.buckets.iter_mut().zip(normalised.buckets.named()) {
+                if let Some(count) = bucket {
+                    column.at(at).append_value(count);
+                }
+            }
+            let usage = self.usage.at(at);
+            for (key, count) in normalised.usage.iter() {
+                usage.keys().append_value(key);
+                usage.values().append_value(count);
+            }
+            end(usage);
+        }
+        if !record.usage_raw.is_empty() {
+            push_raw(self.usage_raw.at(at), &record.usage_raw);
+        }
+        let facts = record.price_context.iter().map(|(name, value)| (*name, &**value));
+        text_map(&mut self.price_context, at, facts);
+        put(
+            &mut self.usage_status,
+            at,
+            normalised.usage_status.map(|status| status.as_str()),
+        );
+    }
+
+    fn push_price(&mut self, at: usize, normalised: &Normalised<'_>, priced: &Priced, catalogue_hash: &str) {
+        put(&mut self.price_status, at, priced.status);
+        let reported = normalised.record.reported_cost;
+        let money = [
+            (&mut self.list_cost, priced.list_cost),
+            (&mut self.cost, priced.cost),
+            (&mut self.reported_cost, reported.map(|cost| cost.usd_e12)),
+        ];
+        for (column, amount) in money {
+            if let Some(amount) = amount {
+                column.at(at).append_value(amount);
             }
         }
-        end(builder, attributes.is_empty());
+        put(&mut self.cost_source, at, priced.cost_source);
+        put(&mut self.reported_cost_kind, at, reported.map(|cost| cost.kind.as_str()));
+        put(&mut self.price_id, at, priced.price_id.as_deref());
+        put(&mut self.catalogue_hash, at, priced.asked.then_some(catalogue_hash));
+        if priced.lines.is_empty() {
+            return;
+        }
+        let lines = || priced.lines.iter().map(receipt_line);
+        match self.receipts.write(lines()) {
+            Some((rates, quantities)) => {
+                self.receipt[0].at(at).append_value(rates);
+                self.receipt[1].at(at).append_value(quantities);
+            }
+            None => self.cost_lines.at(at).append(Some(lines())),
+        }
     }
 
     /// Rows since the last [`Columns::finish`].
@@ -283,22 +289,8 @@ impl Columns {
         self.rows
     }
 
-    fn receipt(&mut self, lines: &[Line]) {
-        let [rates, quantities] = &mut self.receipt;
-        let is_compact = compact::write(lines.iter().map(receipt_line), &mut self.rates, &mut self.quantities);
-        if lines.is_empty() || !is_compact {
-            rates.append_null();
-            quantities.append_null();
-        } else {
-            rates.append_value(&self.rates);
-            quantities.append_value(&self.quantities);
-        }
-        self.cost_lines.append((!is_compact).then(|| lines.iter().map(receipt_line)));
-    }
-
     /// The rows so far as one batch; the builders start anew.
     pub(crate) fn finish(&mut self) -> Rows {
-        self.rows = 0;
         Rows {
             batch: self.batch(),
             calls: std::mem::take(&mut self.calls),
@@ -307,117 +299,138 @@ impl Columns {
     }
 
     fn batch(&mut self) -> RecordBatch {
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(self.date.finish()), Arc::new(self.signal.finish())];
-        columns.extend(self.ids.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
-        columns.push(Arc::new(self.event_key.finish()));
-        columns.extend(self.times.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
-        columns.extend(self.nanos.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
-        columns.push(Arc::new(self.received_at.finish()));
-        columns.extend(self.texts.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
-        columns.push(Arc::new(self.streaming.finish()));
-        columns.push(Arc::new(self.finish_reasons.finish()));
-        columns.push(Arc::new(self.time_to_first_token_ms.finish()));
-        columns.extend(
-            self.attributed
-                .iter_mut()
-                .map(|builder| Arc::new(builder.finish()) as ArrayRef),
-        );
-        columns.push(Arc::new(self.attribution_source.finish()));
-        columns.extend(self.buckets.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
-        columns.push(Arc::new(self.usage.finish()));
-        columns.push(Arc::new(self.usage_raw.finish()));
-        columns.push(Arc::new(self.price_context.finish()));
-        columns.push(Arc::new(self.usage_status.finish()));
-        columns.push(Arc::new(self.price_status.finish()));
-        columns.push(Arc::new(self.list_cost.finish()));
-        columns.push(Arc::new(self.cost.finish()));
-        columns.push(Arc::new(self.cost_source.finish()));
-        columns.push(Arc::new(self.reported_cost.finish()));
-        columns.push(Arc::new(self.reported_cost_kind.finish()));
-        columns.push(Arc::new(self.cost_lines.finish()));
-        columns.push(Arc::new(self.price_id.finish()));
-        columns.push(Arc::new(self.catalogue_hash.finish()));
-        columns.push(Arc::new(self.flags.finish()));
-        columns.push(Arc::new(self.tags.finish()));
-        columns.extend(
-            self.below_micros
-                .iter_mut()
-                .map(|builder| Arc::new(builder.finish()) as ArrayRef),
-        );
-        columns.extend(self.receipt.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
+        let rows = std::mem::take(&mut self.rows);
+        let mut columns: Vec<ArrayRef> = vec![self.date.finish(rows), self.signal.finish(rows)];
+        all(&mut self.ids, rows, &mut columns);
+        columns.push(self.event_key.finish(rows));
+        all(&mut self.times, rows, &mut columns);
+        all(&mut self.nanos, rows, &mut columns);
+        columns.push(self.received_at.finish(rows));
+        all(&mut self.texts, rows, &mut columns);
+        columns.push(self.streaming.finish(rows));
+        columns.push(self.finish_reasons.finish(rows));
+        columns.push(self.time_to_first_token_ms.finish(rows));
+        all(&mut self.attributed, rows, &mut columns);
+        columns.push(self.attribution_source.finish(rows));
+        all(&mut self.buckets, rows, &mut columns);
+        columns.push(self.usage.finish(rows));
+        columns.push(self.usage_raw.finish(rows));
+        columns.push(self.price_context.finish(rows));
+        columns.push(self.usage_status.finish(rows));
+        columns.push(self.price_status.finish(rows));
+        columns.push(self.list_cost.finish(rows));
+        columns.push(self.cost.finish(rows));
+        columns.push(self.cost_source.finish(rows));
+        columns.push(self.reported_cost.finish(rows));
+        columns.push(self.reported_cost_kind.finish(rows));
+        columns.push(self.cost_lines.finish(rows));
+        columns.push(self.price_id.finish(rows));
+        columns.push(self.catalogue_hash.finish(rows));
+        columns.push(self.flags.finish(rows));
+        columns.push(self.tags.finish(rows));
+        all(&mut self.below_micros, rows, &mut columns);
+        all(&mut self.receipt, rows, &mut columns);
         RecordBatch::try_new(Arc::clone(&self.schema), columns).expect("the builders follow the schema: tested below")
     }
+}
+
+fn all<B: Builder>(from: &mut [Sparse<B>], rows: usize, into: &mut Vec<ArrayRef>) {
+    into.extend(from.iter_mut().map(|column| column.finish(rows)));
+}
+
+#[inline]
+fn put(column: &mut Texts, at: usize, text: Option<&str>) {
+    if let Some(text) = text {
+        column.at(at).append_value(text);
+    }
+}
+
+fn push_sources(builder: &mut MapBuilder<StringBuilder, StringBuilder>, attribution: &Attribution<'_>) {
+    for (dimension, found) in attribution.iter() {
+        builder.keys().append_value(dimension.column());
+        match found.source {
+            Source::Attribute(key) => builder.values().append_value(key),
+            Source::Resource(key) => {
+                // A builder of texts takes whatever it is given.
+                let _ = builder
+                    .values()
+                    .write_str("resource:")
+                    .and_then(|()| builder.values().write_str(key));
+                builder.values().append_value("");
+            }
+            ref source => {
+                let _ = write!(builder.values(), "{source}");
+                builder.values().append_value("");
+            }
+        }
+    }
+    end(builder);
+}
+
+fn push_raw(builder: &mut MapBuilder<StringBuilder, StringBuilder>, attributes: &[UsageAttribute<'_>]) {
+    for raw in attributes {
+        builder.keys().append_value(raw.name());
+        match raw.value {
+            // By far the most.
+            Value::Int(number) => builder.values().append_value(itoa::Buffer::new().format(number)),
+            _ => builder.values().append_value(raw.text()),
+        }
+    }
+    end(builder);
 }
 
 fn attributed<'x>(record: &'x Recognised<'_>, dimension: Dimension) -> Option<&'x str> {
     record.attribution.get(dimension).map(|found| &*found.value)
 }
 
-/// The digits of a number, without the machinery that formats anything.
-fn decimal(number: i64, digits: &mut [u8; 20]) -> &str {
-    let mut rest = number.unsigned_abs();
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
+fn timestamps() -> Sparse<TimestampMicrosecondBuilder> {
+    Sparse::new(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
+}
+
+fn money() -> Sparse<Decimal128Builder> {
+    Sparse::new(Decimal128Builder::new().with_data_type(DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE)))
+}
+
+fn texts() -> Sparse<ListBuilder<StringBuilder>> {
+    let element = Field::new("element", DataType::Utf8, true);
+    Sparse::new(ListBuilder::new(StringBuilder::new()).with_field(element))
+}
+
+/// A list without elements is NULL.
+fn list<'a>(column: &mut Sparse<ListBuilder<StringBuilder>>, at: usize, values: impl Iterator<Item = &'a str>) {
+    let mut values = values.peekable();
+    if values.peek().is_some() {
+        let builder = column.at(at);
+        values.for_each(|value| builder.values().append_value(value));
+        builder.append(true);
     }
-    if number < 0 {
-        start -= 1;
-        digits[start] = b'-';
-    }
-    std::str::from_utf8(&digits[start..]).expect("digits are text")
 }
 
-fn micros(nanos: i64) -> i64 {
-    nanos.div_euclid(1_000)
-}
-
-fn timestamps() -> TimestampMicrosecondBuilder {
-    TimestampMicrosecondBuilder::new().with_timezone("UTC")
-}
-
-fn money() -> Decimal128Builder {
-    Decimal128Builder::new().with_data_type(DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE))
-}
-
-fn texts() -> ListBuilder<StringBuilder> {
-    ListBuilder::new(StringBuilder::new()).with_field(Field::new("element", DataType::Utf8, true))
-}
-
-fn list<'a>(builder: &mut ListBuilder<StringBuilder>, values: impl Iterator<Item = &'a str>) {
-    let before = builder.values().len();
-    values.for_each(|value| builder.values().append_value(value));
-    builder.append(builder.values_ref().len() > before);
-}
-
-fn map<V: ArrayBuilder>(values: V) -> MapBuilder<StringBuilder, V> {
+fn map<V: ArrayBuilder>(values: V) -> Sparse<MapBuilder<StringBuilder, V>> {
     let names = MapFieldNames {
         entry: "key_value".into(),
         key: "key".into(),
         value: "value".into(),
     };
-    MapBuilder::new(Some(names), StringBuilder::new(), values)
+    Sparse::new(MapBuilder::new(Some(names), StringBuilder::new(), values))
 }
 
-fn text_map(
-    builder: &mut MapBuilder<StringBuilder, StringBuilder>,
-    entries: impl ExactSizeIterator<Item = (impl AsRef<str>, impl AsRef<str>)>,
-) {
-    let empty = entries.len() == 0;
+/// A map without entries is NULL: nothing was reported.
+fn text_map<'x>(column: &mut TextMap, at: usize, entries: impl ExactSizeIterator<Item = (&'x str, &'x str)>) {
+    if entries.len() == 0 {
+        return;
+    }
+    let builder = column.at(at);
     for (key, value) in entries {
         builder.keys().append_value(key);
         builder.values().append_value(value);
     }
-    end(builder, empty);
+    end(builder);
 }
 
-/// A map without entries is NULL: nothing was reported.
-fn end<V: ArrayBuilder>(builder: &mut MapBuilder<StringBuilder, V>, empty: bool) {
-    builder.append(!empty).expect("keys and values are appended together");
+/// Ends the entries of a row.
+fn end<V: ArrayBuilder>(builder: &mut MapBuilder<StringBuilder, V>) {
+    builder.append(true).expect("keys and values are appended together");
 }
 
 fn receipt_line(line: &Line) -> ReceiptLine<'_> {
@@ -439,13 +452,6 @@ mod tests {
     use crate::record::Record;
     use crate::wire::Attributes;
     use crate::wire::traces::Span;
-
-    #[test]
-    fn numbers_are_written_as_they_always_are() {
-        for number in [0, 7, -7, 10, 1_234_567_890, i64::MAX, i64::MIN] {
-            assert_eq!(decimal(number, &mut [0; 20]), number.to_string());
-        }
-    }
 
     #[test]
     fn the_builders_follow_the_schema() {

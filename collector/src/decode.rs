@@ -58,8 +58,8 @@ impl Decoder {
             return;
         };
         let decoded = match entry.signal {
-            Signal::Traces => self.records::<Span<'_>>(&body, entry, full),
-            Signal::Logs => self.records::<LogRecord<'_>>(&body, entry, full),
+            Signal::Traces => records::<Span<'_>>(&self.recogniser, &mut self.rows, &body, entry, full),
+            Signal::Logs => records::<LogRecord<'_>>(&self.recogniser, &mut self.rows, &body, entry, full),
             Signal::Metrics => Ok(()),
         };
         if let Err(error) = decoded {
@@ -76,33 +76,39 @@ impl Decoder {
     pub(crate) fn finish(&mut self) -> Rows {
         self.rows.finish()
     }
+}
 
-    fn records<'a, R: Record<'a>>(&mut self, body: &'a [u8], entry: &Entry, full: &mut dyn FnMut(Rows)) -> Result<(), WireError> {
-        let mut record = R::default();
-        for resource in resource_groups(body) {
-            let resource: ResourceGroup<'_> = resource?;
-            for group in resource.scopes() {
-                let group = group?;
-                let scope = ScopeContext::new(&self.recogniser, resource.resource(), group.name, group.version);
-                let origin = Origin {
-                    scope_name: Some(group.name).filter(|name| !name.is_empty()),
-                    scope_version: Some(group.version).filter(|version| !version.is_empty()),
-                    service_name: scope.service_name(),
-                    tenant: entry.tenant.as_deref(),
-                    received_at_unix_nano: entry.received_at_unix_nano,
-                };
-                for message in &group.records {
-                    // Before the record and not after it: what ends with a request is the caller's to hand on.
-                    if self.rows.is_full() {
-                        full(self.rows.finish());
-                    }
-                    record.decode(message)?;
-                    self.rows.push(&record, &scope, &origin, message.len());
+fn records<'a, R: Record<'a>>(
+    recogniser: &'a Recogniser,
+    rows: &mut RowBuilder,
+    body: &'a [u8],
+    entry: &Entry,
+    full: &mut dyn FnMut(Rows),
+) -> Result<(), WireError> {
+    let mut record = R::default();
+    for resource in resource_groups(body) {
+        let resource: ResourceGroup<'_> = resource?;
+        for group in resource.scopes() {
+            let group = group?;
+            let scope = ScopeContext::new(recogniser, resource.resource(), group.name, group.version);
+            let origin = Origin {
+                scope_name: Some(group.name).filter(|name| !name.is_empty()),
+                scope_version: Some(group.version).filter(|version| !version.is_empty()),
+                service_name: scope.service_name(),
+                tenant: entry.tenant.as_deref(),
+                received_at_unix_nano: entry.received_at_unix_nano,
+            };
+            for message in &group.records {
+                // Before the record and not after it: what ends with a request is the caller's to hand on.
+                if rows.is_full() {
+                    full(rows.finish());
                 }
+                record.decode(message, recogniser.names())?;
+                rows.push(&record, &scope, &origin, message.len());
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl RowBuilder {
@@ -179,6 +185,35 @@ mod tests {
             let last = decoder.finish().batch.num_rows();
             assert_eq!(left.iter().sum::<usize>() + last, spans);
             assert!(last > 0);
+        }
+    }
+}
+
+/// Bodies of trace requests on their way to rows, for `benches/decode.rs` alone.
+#[doc(hidden)]
+pub struct DecodeBench(Decoder);
+
+impl DecodeBench {
+    #[doc(hidden)]
+    #[expect(clippy::new_without_default, reason = "made once")]
+    pub fn new() -> Self {
+        Self(Decoder::new(&AttributionConfig::default(), Catalogue::embedded(), 64 << 20))
+    }
+
+    /// Decodes one body; every finished batch goes to `full`.
+    #[doc(hidden)]
+    pub fn decode(&mut self, body: bytes::Bytes, full: &mut dyn FnMut(arrow::array::RecordBatch)) {
+        let entry = Entry {
+            received_at_unix_nano: 1_795_000_000_000_000_000,
+            signal: Signal::Traces,
+            encoding: crate::wal::Encoding::Protobuf,
+            compression: crate::wal::Compression::Identity,
+            tenant: None,
+            body,
+        };
+        self.0.decode(&entry, &mut |rows| full(rows.batch));
+        if self.0.is_full() {
+            full(self.0.finish().batch);
         }
     }
 }

@@ -24,6 +24,8 @@ pub mod wire;
 
 pub use collector::{Collector, CollectorError, Stopped};
 pub use config::Config;
+#[doc(hidden)]
+pub use decode::DecodeBench;
 pub use forward::{Forward, ForwardError, ForwardFiles};
 pub use pipeline::PipelineError;
 pub use receive::{Keys, KeysError, Limits, Security, SecurityError, TlsFiles, key_line, new_key};

@@ -4,9 +4,9 @@ use crate::clock::{self, Times};
 use crate::normalise::Normalised;
 use crate::receive::id_fault;
 use crate::recognise::ScopeContext;
-use crate::wire::WireError;
 use crate::wire::logs::LogRecord;
 use crate::wire::traces::Span;
+use crate::wire::{Names, WireError};
 
 /// The longest span name that is kept, in bytes.
 const LONGEST_NAME: usize = 512;
@@ -37,8 +37,8 @@ pub(crate) struct Identity<'a> {
 
 /// A span or a log record, read where it lies. One value is used again for all records of a request.
 pub(crate) trait Record<'a>: Default {
-    /// Reads a message into this value.
-    fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError>;
+    /// Reads a message into this value; keys that are among `names` are known by them.
+    fn decode(&mut self, message: &'a [u8], names: &'a Names) -> Result<(), WireError>;
 
     /// What it means; `None` where it gives no row.
     fn normalised(&self, scope: &ScopeContext<'_, 'a>) -> Option<Normalised<'a>>;
@@ -48,8 +48,8 @@ pub(crate) trait Record<'a>: Default {
 }
 
 impl<'a> Record<'a> for Span<'a> {
-    fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
-        Span::decode(self, message)
+    fn decode(&mut self, message: &'a [u8], names: &'a Names) -> Result<(), WireError> {
+        self.decode_named(message, names)
     }
 
     fn normalised(&self, scope: &ScopeContext<'_, 'a>) -> Option<Normalised<'a>> {
@@ -74,7 +74,7 @@ impl<'a> Record<'a> for Span<'a> {
 }
 
 impl<'a> Record<'a> for LogRecord<'a> {
-    fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+    fn decode(&mut self, message: &'a [u8], _: &'a Names) -> Result<(), WireError> {
         LogRecord::decode(self, message)
     }
 

@@ -310,6 +310,10 @@ impl Counts {
 }
 
 impl Leaves {
+    pub(crate) fn len(&self) -> usize {
+        self.leaves.len()
+    }
+
     fn sum_of(&self, units: UnitSet) -> i128 {
         let among = self.leaves.iter().filter(|(unit, _)| units.contains(*unit));
         among.map(|(_, leaf)| leaf).sum()
@@ -348,7 +352,10 @@ impl Leaf {
 
     pub(crate) fn as_quantity(self) -> Quantity {
         match self.scale {
-            Scale::Whole => Quantity::saturating(self.count * NANOS),
+            Scale::Whole => match i64::try_from(self.count) {
+                Ok(whole) => Quantity::from(whole),
+                Err(_) => Quantity::saturating(self.count * NANOS),
+            },
             Scale::Nanos => Quantity::saturating(self.count),
         }
     }

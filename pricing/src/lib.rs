@@ -45,6 +45,7 @@ mod price;
 mod provider;
 mod quote;
 pub mod record;
+mod tariff;
 mod unit;
 mod usage;
 
@@ -57,6 +58,7 @@ pub use overrides::{Overrides, Scope};
 pub use pattern::PatternError;
 pub use provider::normalise_provider;
 pub use quote::{Cost, Line, Quote, Request, Status};
+pub use tariff::Tariff;
 pub use unit::{Direction, Family, Unit, UsageKey};
 pub use usage::{ParseQuantityError, Quantity, Usage};
 

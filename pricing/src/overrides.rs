@@ -207,6 +207,11 @@ impl Contract {
             && (self.models.is_empty() || self.models.iter().any(|pattern| pattern.matches(&model.to_lowercase())))
     }
 
+    /// From when until just before when it is in force.
+    pub(crate) fn interval(&self) -> [Instant; 2] {
+        [self.from, self.until]
+    }
+
     /// How narrowly the contract is drawn: the narrower one wins.
     pub(crate) fn specificity(&self) -> usize {
         let scope = [&self.organisation, &self.project, &self.tenant]

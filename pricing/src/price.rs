@@ -1,7 +1,6 @@
 //! The exact cost of one call.
 //!
-//! - identify provider and model;
-//! - collect the rates in force: standard price, overrides, variants whose conditions hold;
+//! - find the tariff (`tariff.rs`): provider and model, the rates in force, factors, contract;
 //! - split inclusive counts into disjoint leaves, so that nothing is billed twice;
 //! - choose the tier by the total input;
 //! - multiply, factor by factor; apply the contract; add up, exactly.
@@ -12,31 +11,16 @@
 
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
 use crate::amount::Amount;
-use crate::catalogue::{Card, Catalogue, Layer, Model, Multiplier, Provider, Rate};
-use crate::identify::{Facts, Identified};
+use crate::catalogue::{Catalogue, Layer, Multiplier};
+use crate::identify::Facts;
 use crate::instant::Instant;
 use crate::leaves::{self, Counts};
 use crate::overrides::{Contract, Terms};
 use crate::quote::{Cost, Line, Quote, Request, Status};
+use crate::tariff::{InForce, Offer, Pick, Tariff};
 use crate::unit::{Direction, Family, UnitSet, UsageKey};
-
-/// A rate in force, with the price it belongs to.
-#[derive(Clone, Copy, Debug)]
-struct Pick<'a> {
-    rate: &'a Rate,
-    card: &'a Card,
-}
-
-type Picks<'a> = SmallVec<[Pick<'a>; 10]>;
-
-/// The prices of a model at a moment, for given facts.
-struct InForce<'a> {
-    standard: &'a Card,
-    picks: Picks<'a>,
-}
+use crate::usage::Usage;
 
 impl Catalogue {
     /// The cost of a call with its receipt. Never fails: what cannot be priced says so.
@@ -61,7 +45,7 @@ impl Catalogue {
     /// The quote has its receipt and no more: no provider, model, assumptions, reasons or unpriced usage. This is what every
     /// call goes through, and those are texts for people; [`Catalogue::price`] has them.
     pub fn price_either(&self, request: &Request<'_>, requested_model: Option<&str>) -> Quote {
-        let ask = |model| self.fill(Quote::receipt_only(), &Request { model, ..*request });
+        let ask = |model| self.tariff_at(&Request { model, ..*request }, None).quote(request.usage);
         let quote = ask(request.model.or(requested_model));
         if quote.status == Status::Unpriced && request.model.is_some() && requested_model.is_some() {
             let other = ask(requested_model);
@@ -78,51 +62,58 @@ impl Catalogue {
     }
 
     fn evaluate(&self, request: &Request<'_>, mut receipt: Option<&mut Quote>) -> Cost {
-        let Some(identified) = self.identify(request, receipt.as_deref_mut()) else {
-            return refused(leaves::contradiction_in(request.usage).map_or(Status::Unpriced, |_| Status::Invalid));
-        };
-        let (provider, model) = (self.provider(identified.provider), self.model(identified.model));
-        let owner = self.provider(model.provider).id();
-        let facts = Facts::new(request, provider.id());
-        let moment = Instant(request.at_unix_nano);
+        self.tariff_at(request, receipt.as_deref_mut())
+            .evaluate(request.usage, receipt, Some(request))
+    }
+}
 
+impl Tariff<'_> {
+    /// The cost of one call; `noted` is the request where somebody may read notes on it.
+    pub(crate) fn evaluate(&self, usage: &Usage, mut receipt: Option<&mut Quote>, noted: Option<&Request<'_>>) -> Cost {
+        let Some(offer) = &self.offer else {
+            return refused(leaves::contradiction_in(usage).map_or(Status::Unpriced, |_| Status::Invalid));
+        };
         let mut refuse = |status: Status, reason: &dyn Fn() -> String| {
             if let Some(quote) = receipt.as_deref_mut() {
                 quote.because(reason);
             }
             refused(status)
         };
-        if let Some(contradiction) = leaves::negative_in(request.usage) {
+        if let Some(contradiction) = leaves::negative_in(usage) {
             return refuse(Status::Invalid, &|| contradiction.to_string());
         }
-        if request.usage.is_empty() {
+        if usage.is_empty() {
             return refuse(Status::Unpriced, &|| "no usage was reported".to_owned());
         }
-        let is_fallback = model.provider != identified.provider;
-        let Some(in_force) = in_force(model, moment, &facts, request, is_fallback) else {
+        let Some(in_force) = &offer.in_force else {
             return refuse(Status::Unpriced, &|| {
-                format!("{}/{} has no price at {moment}", owner, model.id)
+                format!("{}/{} has no price at {}", offer.owner, offer.model.id, offer.moment)
             });
         };
-        let mut counts = Counts::new(request.usage);
-        let reads_exclusive = [provider.id(), owner].iter().any(|id| matches!(*id, "anthropic" | "aws"));
+        let mut counts = Counts::new(usage);
+        let reads_exclusive = [offer.provider.id(), offer.owner]
+            .iter()
+            .any(|id| matches!(*id, "anthropic" | "aws"));
         let was_exclusive = reads_exclusive && counts.include_cache();
         if let Some(contradiction) = counts.contradiction() {
             return refuse(Status::Invalid, &|| contradiction.to_string());
         }
         if let Some(quote) = receipt.as_deref_mut() {
-            note_price(quote, model, &in_force, &facts, request, is_fallback);
+            quote.price_id = Some(Arc::clone(&in_force.standard.price_id));
+            if let Some(request) = noted.filter(|_| quote.is_explained) {
+                note_price(quote, offer, in_force, request);
+            }
             if was_exclusive {
                 quote.assume(|| "more tokens were cached than sent: the input count was read as excluding the cache".to_owned());
             }
         }
-        if in_force.picks.is_empty() && identified.by_model_alone {
+        if in_force.picks.is_empty() && offer.by_model_alone {
             // Open weights are free at one provider and sold by others: a name alone never makes a call free.
             if let Some(quote) = receipt {
                 quote.because(|| {
                     format!(
                         "free at {}, but nobody named the provider, and others charge for it",
-                        provider.id()
+                        offer.provider.id()
                     )
                 });
             }
@@ -135,16 +126,7 @@ impl Catalogue {
                 list_cost: Some(Amount::ZERO),
             };
         }
-        let terms = Terminology {
-            catalogue: self,
-            identified,
-            provider,
-            model,
-            facts,
-            moment,
-            request,
-        };
-        terms.bill(&in_force, &mut counts, receipt)
+        offer.bill(in_force, &mut counts, usage, receipt)
     }
 }
 
@@ -156,74 +138,10 @@ fn refused(status: Status) -> Cost {
     }
 }
 
-/// The rates of a model that are in force. Of the standard prices the last one wins, key by key under the user's
-/// own; then, per key, the first variant whose conditions hold. A fallback provider sells at standard rates only.
-fn in_force<'a>(
-    model: &'a Model,
-    moment: Instant,
-    facts: &Facts<'_>,
-    request: &Request<'_>,
-    is_fallback: bool,
-) -> Option<InForce<'a>> {
-    let known_at = request.known_at_unix_nano.map(Instant);
-    let is_active = |card: &&Card| card.is_in_force(moment) && card.is_known_at(known_at);
-    let standard_of = |layer: Layer| move |card: &&Card| card.when.is_empty() && card.layer == layer;
-    let own = model.cards.iter().rev().filter(standard_of(Layer::Override)).find(is_active);
-    let listed = model.cards.iter().rev().filter(standard_of(Layer::Catalogue)).find(is_active);
-    let standard = own.or(listed)?;
-    let mut picks = Picks::new();
-    if let Some(card) = listed.filter(|_| own.is_none_or(|own| !own.free)) {
-        picks.extend(card.rates.iter().map(|rate| Pick { rate, card }));
-    }
-    if let Some(card) = own {
-        card.rates.iter().for_each(|rate| replace(&mut picks, Pick { rate, card }));
-    }
-    // Without a single fact no condition can hold.
-    if is_fallback || facts.is_empty() || model.cards.iter().all(|card| card.when.is_empty()) {
-        return Some(InForce { standard, picks });
-    }
-    let mut replaced = UnitSet::default();
-    for layer in [Layer::Override, Layer::Catalogue] {
-        let holds = |card: &&Card| {
-            card.layer == layer
-                && !card.when.is_empty()
-                && card
-                    .when
-                    .iter()
-                    .all(|condition| condition.accepts(facts.get(&condition.name)))
-        };
-        for card in model.cards.iter().filter(holds).filter(is_active) {
-            for rate in &card.rates {
-                if !replaced.contains(rate.unit) {
-                    replaced.insert(rate.unit);
-                    replace(&mut picks, Pick { rate, card });
-                }
-            }
-        }
-    }
-    Some(InForce { standard, picks })
-}
-
-fn replace<'a>(picks: &mut Picks<'a>, pick: Pick<'a>) {
-    match picks.iter_mut().find(|present| present.rate.unit == pick.rate.unit) {
-        Some(present) => *present = pick,
-        None => picks.push(pick),
-    }
-}
-
 /// Notes for the receipt that do not change the cost.
-fn note_price(
-    quote: &mut Quote,
-    model: &Model,
-    in_force: &InForce<'_>,
-    facts: &Facts<'_>,
-    request: &Request<'_>,
-    is_fallback: bool,
-) {
-    quote.price_id = Some(Arc::clone(&in_force.standard.price_id));
-    if !quote.is_explained {
-        return;
-    }
+fn note_price(quote: &mut Quote, offer: &Offer<'_>, in_force: &InForce<'_>, request: &Request<'_>) {
+    let (model, is_fallback) = (offer.model, offer.is_fallback);
+    let facts = Facts::new(request, offer.provider.id());
     if let (Some(known_at), Some(retrieved)) = (request.known_at_unix_nano, in_force.standard.retrieved)
         && in_force.standard.known_from.is_none()
         && retrieved > Instant(known_at)
@@ -241,7 +159,7 @@ fn note_price(
     names.sort_unstable();
     names.dedup();
     for name in names {
-        let moment = Instant(request.at_unix_nano);
+        let moment = offer.moment;
         let conditions = model
             .cards
             .iter()
@@ -272,17 +190,6 @@ fn note_price(
     }
 }
 
-/// Everything that turns leaves into amounts for one call.
-struct Terminology<'a> {
-    catalogue: &'a Catalogue,
-    identified: Identified,
-    provider: &'a Provider,
-    model: &'a Model,
-    facts: Facts<'a>,
-    moment: Instant,
-    request: &'a Request<'a>,
-}
-
 /// One amount before it becomes a line.
 struct Billed {
     rate: Amount,
@@ -291,14 +198,11 @@ struct Billed {
     list_amount: Amount,
 }
 
-impl<'a> Terminology<'a> {
-    fn bill(&self, in_force: &InForce<'a>, counts: &mut Counts, mut receipt: Option<&mut Quote>) -> Cost {
-        let picks = &in_force.picks;
-        let priced: UnitSet = picks.iter().map(|pick| pick.rate.unit).collect();
-        for pick in picks {
-            for (unit, least) in &pick.card.minimum {
-                counts.raise_to(*unit, *least);
-            }
+impl Offer<'_> {
+    fn bill(&self, in_force: &InForce<'_>, counts: &mut Counts, usage: &Usage, mut receipt: Option<&mut Quote>) -> Cost {
+        let (picks, priced) = (&in_force.picks, in_force.priced);
+        for (unit, least) in &in_force.minimums {
+            counts.raise_to(*unit, *least);
         }
         let leaves = match counts.leaves(priced) {
             Ok(leaves) => leaves,
@@ -309,13 +213,12 @@ impl<'a> Terminology<'a> {
                 return refused(Status::Invalid);
             }
         };
-        let gaps = self.gaps(counts, priced, receipt.as_deref_mut());
+        let gaps = gaps(counts, priced, usage, receipt.as_deref_mut());
         if gaps.nothing_priced {
             return refused(Status::Unpriced);
         }
         let input_tokens = counts.total_input();
-        let multipliers: SmallVec<[&Multiplier; 4]> = self.multipliers().collect();
-        let contract = self.contract();
+        let (multipliers, contract) = (&self.multipliers, self.contract);
         let status = if gaps.any { Status::Partial } else { Status::Priced };
         if receipt.is_none()
             && contract.is_none()
@@ -338,7 +241,7 @@ impl<'a> Terminology<'a> {
             let Some((list_rate, tier_start)) = pick.rate.at(input_tokens) else {
                 continue;
             };
-            let billed = self.amount(unit, quantity, list_rate, &multipliers, contract);
+            let billed = self.amount(unit, quantity, list_rate);
             let sums = billed.as_ref().and_then(|billed| {
                 // Without a contract the two sums are one.
                 let list = match contract {
@@ -356,6 +259,9 @@ impl<'a> Terminology<'a> {
             };
             (cost, list_cost) = (cost_so_far, list_cost_so_far);
             if let Some(quote) = receipt.as_deref_mut() {
+                if quote.lines.is_empty() {
+                    quote.lines.reserve_exact(picks.len().min(leaves.len()));
+                }
                 quote.lines.push(Line {
                     price_key: unit.price_key(),
                     usage_key: unit.as_str(),
@@ -363,18 +269,21 @@ impl<'a> Terminology<'a> {
                     rate: billed.rate,
                     per: unit.unit().per,
                     multiplier: billed.multiplier,
-                    amount: billed.amount.normalised(),
-                    list_amount: billed.list_amount.normalised(),
+                    amount: billed.amount,
+                    list_amount: billed.list_amount,
                     tier_start,
                     price_id: pick.card.price_id.clone(),
                     source: pick.card.source.clone(),
                     is_override: pick.card.layer == Layer::Override,
-                    applied: applied_ids(unit, &multipliers, contract),
+                    applied: applied_ids(unit, multipliers, contract),
                 });
             }
         }
-        if let Some(quote) = receipt {
-            quote.lines.sort_by_key(|line| UsageKey::parse(line.usage_key));
+        if let Some(quote) = receipt.filter(|quote| quote.is_explained) {
+            // Nobody shows the others: they are written at a fixed scale.
+            for line in &mut quote.lines {
+                (line.amount, line.list_amount) = (line.amount.normalised(), line.list_amount.normalised());
+            }
         }
         let list_cost = if contract.is_some() { list_cost } else { cost };
         Cost {
@@ -385,17 +294,10 @@ impl<'a> Terminology<'a> {
     }
 
     /// `quantity x rate / per x factors`, at list and after the contract. A contract's own rate is final.
-    fn amount(
-        &self,
-        unit: UsageKey,
-        quantity: leaves::Leaf,
-        list_rate: Amount,
-        multipliers: &[&Multiplier],
-        contract: Option<&Contract>,
-    ) -> Option<Billed> {
+    fn amount(&self, unit: UsageKey, quantity: leaves::Leaf, list_rate: Amount) -> Option<Billed> {
         let product_at = |rate: Amount| quantity.amount().checked_mul(rate)?.checked_div_per(unit.unit().per);
         let mut factor = None;
-        for multiplier in multipliers.iter().filter(|multiplier| multiplier.covers(unit)) {
+        for multiplier in self.multipliers.iter().filter(|multiplier| multiplier.covers(unit)) {
             factor = Some(factor.unwrap_or(Amount::ONE).checked_mul(multiplier.factor)?.normalised());
         }
         let times = |product: Amount, factor: Option<Amount>| match factor {
@@ -403,7 +305,7 @@ impl<'a> Terminology<'a> {
             Some(factor) => product.checked_mul(factor),
         };
         let list_amount = times(product_at(list_rate)?, factor)?;
-        let (rate, multiplier) = match contract.and_then(|contract| contract.terms(unit)) {
+        let (rate, multiplier) = match self.contract.and_then(|contract| contract.terms(unit)) {
             None => {
                 let multiplier = factor.unwrap_or(Amount::ONE);
                 return Some(Billed {
@@ -427,75 +329,47 @@ impl<'a> Terminology<'a> {
             list_amount,
         })
     }
+}
 
-    fn multipliers(&self) -> impl Iterator<Item = &'a Multiplier> {
-        self.provider.multipliers.iter().filter(|multiplier| {
-            multiplier.from <= self.moment
-                && self.moment < multiplier.until
-                && multiplier
-                    .when
-                    .iter()
-                    .all(|condition| condition.accepts(self.facts.get(&condition.name)))
-                && (multiplier.models.is_empty() || multiplier.models.iter().any(|pattern| pattern.matches(&self.model.id)))
-        })
-    }
-
-    /// The contract that applies: the most narrowly drawn one, the first among equals.
-    fn contract(&self) -> Option<&'a Contract> {
-        let applies = |contract: &&Contract| {
-            contract.applies(self.identified.provider, &self.model.id, &self.request.scope, self.moment)
-                && contract
-                    .when
-                    .iter()
-                    .all(|condition| condition.accepts(self.facts.get(&condition.name)))
-        };
-        let contracts = self.catalogue.contracts.iter().filter(applies);
-        contracts.fold(None, |best: Option<&Contract>, contract| match best {
-            Some(best) if best.specificity() >= contract.specificity() => Some(best),
-            _ => Some(contract),
-        })
-    }
-
-    /// What the rates leave open: usage without a price, and sides that were not reported.
-    fn gaps(&self, counts: &Counts, priced: UnitSet, mut receipt: Option<&mut Quote>) -> Gaps {
-        let covered = |unit: UsageKey| priced.contains(unit) || priced.intersects(unit.wholes());
-        let (mut any, mut some_priced, mut some_used) = (false, false, false);
-        for (unit, _) in counts.positive() {
-            some_used = true;
-            if covered(unit) {
-                some_priced = true;
-            } else {
-                any = true;
-                if let Some(quote) = receipt.as_deref_mut() {
-                    quote.leave_open(unit.as_str());
-                    quote.because(|| format!("no rate covers {unit}"));
-                }
-            }
-        }
-        for (name, _) in self.request.usage.unknown().iter().filter(|(_, count)| *count > 0.into()) {
-            (some_used, any) = (true, true);
+/// What the rates leave open: usage without a price, and sides that were not reported.
+fn gaps(counts: &Counts, priced: UnitSet, usage: &Usage, mut receipt: Option<&mut Quote>) -> Gaps {
+    let covered = |unit: UsageKey| priced.contains(unit) || priced.intersects(unit.wholes());
+    let (mut any, mut some_priced, mut some_used) = (false, false, false);
+    for (unit, _) in counts.positive() {
+        some_used = true;
+        if covered(unit) {
+            some_priced = true;
+        } else {
+            any = true;
             if let Some(quote) = receipt.as_deref_mut() {
-                quote.leave_open(name);
-                quote.because(|| format!("{name:?} is no known usage key"));
+                quote.leave_open(unit.as_str());
+                quote.because(|| format!("no rate covers {unit}"));
             }
         }
-        for (side, other) in [(Direction::Input, Direction::Output), (Direction::Output, Direction::Input)] {
-            let key = match side {
-                Direction::Input => UsageKey::INPUT_TOKENS,
-                Direction::Output => UsageKey::OUTPUT_TOKENS,
-            };
-            if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other) {
-                any = true;
-                if let Some(quote) = receipt.as_deref_mut() {
-                    quote.because(|| format!("{key} was not reported: the cost is a lower bound"));
-                }
+    }
+    for (name, _) in usage.unknown().iter().filter(|(_, count)| *count > 0.into()) {
+        (some_used, any) = (true, true);
+        if let Some(quote) = receipt.as_deref_mut() {
+            quote.leave_open(name);
+            quote.because(|| format!("{name:?} is no known usage key"));
+        }
+    }
+    for (side, other) in [(Direction::Input, Direction::Output), (Direction::Output, Direction::Input)] {
+        let key = match side {
+            Direction::Input => UsageKey::INPUT_TOKENS,
+            Direction::Output => UsageKey::OUTPUT_TOKENS,
+        };
+        if priced.contains(key) && !counts.reports_tokens(side) && counts.reports_tokens(other) {
+            any = true;
+            if let Some(quote) = receipt.as_deref_mut() {
+                quote.because(|| format!("{key} was not reported: the cost is a lower bound"));
             }
         }
-        let per_request = priced.contains(UsageKey::REQUESTS);
-        Gaps {
-            any,
-            nothing_priced: some_used && !some_priced && !per_request,
-        }
+    }
+    let per_request = priced.contains(UsageKey::REQUESTS);
+    Gaps {
+        any,
+        nothing_priced: some_used && !some_priced && !per_request,
     }
 }
 

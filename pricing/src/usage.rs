@@ -118,6 +118,13 @@ impl Usage {
         Self::default()
     }
 
+    /// Takes all counts away again.
+    pub fn clear(&mut self) {
+        self.counts.clear();
+        self.unknown.clear();
+        self.reported = UnitSet::default();
+    }
+
     /// Sets the count of a key by name. A name that the registry does not know is kept too: it shows up in
     /// [`crate::Quote::unpriced_usage`] instead of vanishing.
     pub fn set(&mut self, usage_key: &str, count: impl Into<Quantity>) -> &mut Self {
@@ -182,6 +189,11 @@ impl Usage {
 }
 
 fn insert<K: Ord>(counts: &mut Vec<(K, Quantity)>, key: K, count: Quantity) {
+    // Most come in order.
+    if counts.last().is_none_or(|(last, _)| *last < key) {
+        counts.push((key, count));
+        return;
+    }
     match counts.binary_search_by(|(present, _)| present.cmp(&key)) {
         Ok(at) => counts[at].1 = count,
         Err(at) => counts.insert(at, (key, count)),

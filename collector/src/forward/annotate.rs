@@ -26,7 +26,7 @@ const ATTRIBUTES: u32 = 9;
 /// Prices the spans of logged requests once more, for those they are forwarded to.
 pub(crate) struct Annotator {
     recogniser: Recogniser,
-    pricer: Pricer,
+    catalogue: &'static Catalogue,
     inflated_limit: usize,
 }
 
@@ -34,7 +34,7 @@ impl Annotator {
     pub(crate) fn new(attribution: &AttributionConfig, catalogue: &'static Catalogue, inflated_limit: usize) -> Self {
         Self {
             recogniser: Recogniser::new(attribution),
-            pricer: Pricer::new(catalogue),
+            catalogue,
             inflated_limit,
         }
     }
@@ -61,6 +61,7 @@ impl Annotator {
     fn additions(&self, body: &[u8], entry: &Entry) -> Result<Vec<Vec<u8>>, WireError> {
         let mut additions = Vec::new();
         let mut span = Span::default();
+        let mut pricer = Pricer::new(self.catalogue);
         for resource in resource_spans(body) {
             let resource = resource?;
             for group in resource.scopes() {
@@ -68,38 +69,36 @@ impl Annotator {
                 let scope = ScopeContext::new(&self.recogniser, resource.resource(), group.name, group.version);
                 for record in &group.records {
                     span.decode(record)?;
-                    additions.push(self.of_span(&span, &scope, entry).unwrap_or_default());
+                    additions.push(of_span(&span, &scope, entry, &mut pricer).unwrap_or_default());
                 }
             }
         }
         Ok(additions)
     }
+}
 
-    /// Calls only: a backend that sums costs must not count a roll-up beside what it rolls up.
-    fn of_span<'a>(&self, span: &Span<'a>, scope: &ScopeContext<'_, 'a>, entry: &Entry) -> Option<Vec<u8>> {
-        if id_fault(span.trace_id, span.span_id, span.parent_span_id).is_some() {
-            return None;
-        }
-        let normalised = scope.span(span);
-        if !normalised.record.role.is_leaf() {
-            return None;
-        }
-        let times = clock::judge(span.start_unix_nano, span.end_unix_nano, entry.received_at_unix_nano);
-        let priced = self
-            .pricer
-            .price(&normalised, times.priced_at_unix_nano, entry.tenant.as_deref());
-        let exact = decimal(priced.cost?);
-        let has = |key: &str| span.attributes().get(key).is_some();
-        let mut fields = Vec::new();
-        if !has(COST) {
-            // The one float that money becomes, on its way out to backends whose key is a double; nothing reads it back.
-            attribute(COST, Kind::DoubleValue(exact.parse().ok()?), &mut fields);
-        }
-        if !has(EXACT_COST) {
-            attribute(EXACT_COST, Kind::StringValue(exact), &mut fields);
-        }
-        Some(fields)
+/// Calls only: a backend that sums costs must not count a roll-up beside what it rolls up.
+fn of_span<'a>(span: &Span<'a>, scope: &ScopeContext<'_, 'a>, entry: &Entry, pricer: &mut Pricer) -> Option<Vec<u8>> {
+    if id_fault(span.trace_id, span.span_id, span.parent_span_id).is_some() {
+        return None;
     }
+    let normalised = scope.span(span);
+    if !normalised.record.role.is_leaf() {
+        return None;
+    }
+    let times = clock::judge(span.start_unix_nano, span.end_unix_nano, entry.received_at_unix_nano);
+    let priced = pricer.price(&normalised, times.priced_at_unix_nano, entry.tenant.as_deref());
+    let exact = decimal(priced.cost?);
+    let has = |key: &str| span.attributes().get(key).is_some();
+    let mut fields = Vec::new();
+    if !has(COST) {
+        // The one float that money becomes, on its way out to backends whose key is a double; nothing reads it back.
+        attribute(COST, Kind::DoubleValue(exact.parse().ok()?), &mut fields);
+    }
+    if !has(EXACT_COST) {
+        attribute(EXACT_COST, Kind::StringValue(exact), &mut fields);
+    }
+    Some(fields)
 }
 
 fn attribute(key: &str, value: Kind, out: &mut Vec<u8>) {

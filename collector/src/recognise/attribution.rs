@@ -294,6 +294,11 @@ impl<'a> Attribution<'a> {
         self.0[dimension as usize].as_ref()
     }
 
+    /// Whether no dimension has a value.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
     /// All dimensions that have a value, in the order of the columns.
     pub fn iter(&self) -> impl Iterator<Item = (Dimension, &Attributed<'a>)> {
         Dimension::ALL

@@ -54,7 +54,7 @@ impl<'s, 'a> Gathered<'s, 'a> {
         };
         for (index, attribute) in attributes.0.iter().enumerate() {
             let index = index as u32;
-            let Some(of_key) = keys.get(attribute.key) else {
+            let Some(of_key) = keys.get(attribute) else {
                 gathered.not_known(keys, attribute, index);
                 continue;
             };
@@ -80,7 +80,7 @@ impl<'s, 'a> Gathered<'s, 'a> {
     /// Reads the emitter's own sums in place of usage: for aggregates that carry nothing else.
     pub(crate) fn read_aggregated(&mut self, keys: &Keys) {
         for (index, attribute) in self.attributes.iter().enumerate() {
-            if let Some(of_key) = keys.get(attribute.key).filter(|of_key| of_key.aggregated)
+            if let Some(of_key) = keys.get(attribute).filter(|of_key| of_key.aggregated)
                 && let Some((field, rank)) = of_key.field
             {
                 self.offer(field, rank, index as u32);

@@ -7,6 +7,7 @@ use rustc_hash::FxHasher;
 
 use super::attribution::{AttributionConfig, dimension_keys};
 use super::field::{BARE_SPELLINGS, Field, SPELLINGS, is_content};
+use crate::wire::{KeyValue, Name, Names};
 
 /// What one key is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,9 @@ const UNUSED: KeyUse = KeyUse {
 #[derive(Debug)]
 pub(crate) struct Keys {
     uses: HashMap<Box<str>, KeyUse, BuildHasherDefault<FxHasher>>,
+    /// The same keys as the wire knows them, and what each is good for by its place there.
+    names: Names,
+    by_place: Vec<KeyUse>,
     /// Prefixes of kept attributes (`app.*` in the configuration).
     keep_prefixes: Vec<Box<str>>,
 }
@@ -43,6 +47,8 @@ impl Keys {
     pub(crate) fn new(config: &AttributionConfig) -> Self {
         let mut keys = Self {
             uses: HashMap::default(),
+            names: Names::default(),
+            by_place: Vec::new(),
             keep_prefixes: Vec::new(),
         };
         for (table, bare) in [(SPELLINGS, false), (BARE_SPELLINGS, true)] {
@@ -74,7 +80,14 @@ impl Keys {
                 None => {}
             }
         }
+        keys.names = Names::new(keys.uses.keys().map(|key| &**key));
+        keys.by_place = keys.uses.values().copied().collect();
         keys
+    }
+
+    /// The keys, for whoever reads attributes that are recognised by this table.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
     }
 
     fn of(&mut self, key: &str) -> &mut KeyUse {
@@ -82,8 +95,12 @@ impl Keys {
     }
 
     #[inline]
-    pub(crate) fn get(&self, key: &str) -> Option<KeyUse> {
-        self.uses.get(key).copied()
+    pub(crate) fn get(&self, attribute: &KeyValue<'_>) -> Option<KeyUse> {
+        match attribute.name {
+            Name::Known(place) => self.by_place.get(usize::from(place)).copied(),
+            Name::Unknown => None,
+            Name::NotAsked => self.uses.get(attribute.key).copied(),
+        }
     }
 
     /// Whether a key is kept because of a prefix of the configuration.

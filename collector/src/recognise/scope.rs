@@ -23,7 +23,7 @@ use super::role;
 use crate::normalise::{Normalised, normalise};
 use crate::wire::logs::LogRecord;
 use crate::wire::traces::Span;
-use crate::wire::{Attributes, Value};
+use crate::wire::{Attributes, Names, Value};
 
 /// The tables of keys for one configuration. Built once, shared by all threads.
 #[derive(Debug)]
@@ -35,6 +35,11 @@ impl Recogniser {
     /// A recogniser that knows the defaults and what the configuration adds.
     pub fn new(config: &AttributionConfig) -> Self {
         Self { keys: Keys::new(config) }
+    }
+
+    /// The keys that it looks for, by which attributes are best read.
+    pub(crate) fn names(&self) -> &Names {
+        self.keys.names()
     }
 }
 

@@ -4,7 +4,9 @@
 //! Accepts exactly what prost accepts, fields that nobody reads included: tests compare the two.
 
 use super::field::{Fields, MAX_DEPTH, Raw, WireError};
-use super::shape::{Kind, LOG_RECORD, LOGS, SPAN, Shape, TRACES};
+use super::shape::{KEY_VALUE, Kind, LOG_RECORD, LOGS, SPAN, Shape, TRACES};
+use super::traces::ATTRIBUTE;
+use super::value::{Plain, plain_attribute, plain_value};
 
 /// What the walk sees of a span.
 #[derive(Debug, Default)]
@@ -95,7 +97,13 @@ impl<'a> Walk<'_, 'a> {
 
     fn span(&mut self, message: &'a [u8], depth: usize) -> Result<(), WireError> {
         let mut span = SeenSpan::default();
-        for field in Fields::new(message) {
+        let mut fields = Fields::new(message);
+        loop {
+            while let Some(attribute) = fields.next_plain(ATTRIBUTE) {
+                span.attributes += 1;
+                self.attribute(attribute, depth)?;
+            }
+            let Some(field) = fields.next() else { break };
             match field? {
                 (1, raw) => span.trace_id = raw.bytes(1)?,
                 (2, raw) => span.span_id = raw.bytes(2)?,
@@ -111,6 +119,18 @@ impl<'a> Walk<'_, 'a> {
         Ok(())
     }
 
+    /// An attribute of a record at `depth`: nearly all are plain, and need no table.
+    #[inline]
+    fn attribute(&mut self, message: &'a [u8], depth: usize) -> Result<(), WireError> {
+        if let Some((key, value)) = plain_attribute(message)
+            && is_text(key)
+            && matches!(plain_value(value, is_text), Some(Plain::Text(true) | Plain::Int(_)))
+        {
+            return Ok(());
+        }
+        self.message(message, &KEY_VALUE, depth + 1)
+    }
+
     fn log(&mut self, message: &'a [u8], depth: usize) -> Result<(), WireError> {
         let (mut attributes, mut seen) = (0, 0);
         for field in Fields::new(message) {
@@ -123,13 +143,17 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-/// Nearly all text is ASCII, which is seen much faster than UTF-8 is checked.
 fn utf8(raw: Raw<'_>, field: u32) -> Result<(), WireError> {
-    let bytes = raw.bytes(field)?;
-    if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
-        return Ok(());
+    match is_text(raw.bytes(field)?) {
+        true => Ok(()),
+        false => Err(WireError::Utf8(field)),
     }
-    Err(WireError::Utf8(field))
+}
+
+/// Nearly all text is ASCII, which is seen much faster than UTF-8 is checked.
+#[inline]
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.is_ascii() || std::str::from_utf8(bytes).is_ok()
 }
 
 #[cfg(test)]

@@ -82,6 +82,41 @@ impl<'a> Raw<'a> {
     }
 }
 
+/// The bytes of the first field and what stands behind it, where its tag is the given one and its length is below 16 KiB:
+/// nearly every field is written so. Whatever else there is, [`Fields`] reads.
+#[inline(always)]
+pub(super) fn plain(message: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let [found, length, rest @ ..] = message else { return None };
+    if *found != tag {
+        return None;
+    }
+    if *length < 0x80 {
+        return rest.split_at_checked(usize::from(*length));
+    }
+    let [high, rest @ ..] = rest else { return None };
+    if *high >= 0x80 {
+        return None;
+    }
+    rest.split_at_checked(usize::from(*length & 0x7f) | usize::from(*high) << 7)
+}
+
+/// The number, where the bytes are one varint of at most nine bytes and nothing else.
+#[inline(always)]
+pub(super) fn plain_varint(bytes: &[u8]) -> Option<u64> {
+    let (last, before) = bytes.split_last()?;
+    if *last >= 0x80 || before.len() > 8 {
+        return None;
+    }
+    let mut value = u64::from(*last);
+    for byte in before.iter().rev() {
+        if *byte < 0x80 {
+            return None;
+        }
+        value = value << 7 | u64::from(byte & 0x7f);
+    }
+    Some(value)
+}
+
 /// The fields of one message in the order of the wire.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fields<'a> {
@@ -91,6 +126,14 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(crate) fn new(message: &'a [u8]) -> Self {
         Self { rest: message }
+    }
+
+    /// The bytes of the next field, where it is [`plain`]: for what a message repeats most.
+    #[inline(always)]
+    pub(super) fn next_plain(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let (bytes, rest) = plain(self.rest, tag)?;
+        self.rest = rest;
+        Some(bytes)
     }
 
     /// Bytes that are not read yet: who copies fields as they are finds them by it.
@@ -226,6 +269,19 @@ mod tests {
         ] {
             assert_eq!(Fields::new(bytes).next(), Some(Err(expected)), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn a_plain_varint_is_the_varint() {
+        for value in [0, 1, 127, 128, 300, 1 << 20, (1 << 62) - 1, (1 << 63) - 1] {
+            let mut bytes = Vec::new();
+            prost::encoding::encode_varint(value, &mut bytes);
+            assert_eq!(plain_varint(&bytes), Some(value));
+            bytes.push(1);
+            assert_eq!(plain_varint(&bytes), None, "two of them");
+        }
+        assert_eq!(plain_varint(&[]), None);
+        assert_eq!(plain_varint(&[0x80]), None);
     }
 
     #[test]

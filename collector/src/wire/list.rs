@@ -57,7 +57,7 @@ mod tests {
             let mut list = AttributeList::default();
             for number in 0..total {
                 let value = Value::Int(number as i64);
-                list.push(KeyValue { key: "k", value });
+                list.push(KeyValue::new("k", value));
             }
             list.finish();
             let expected = if total <= MOST {

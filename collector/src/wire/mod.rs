@@ -1,7 +1,7 @@
 //! OTLP protobuf, walked where it lies: borrowed views, no structs built, no copies.
 //!
 //! `field` is the protobuf wire format, `shape` the messages as tables, `check` the walk before the acknowledgement, `value` is
-//! `AnyValue` and attributes, `traces` and `logs` are the two messages.
+//! `AnyValue` and attributes, `names` the keys that a reader knows, `traces` and `logs` are the two messages.
 //! Rules of protobuf that senders rely on: fields come in any order, the last of a repeated scalar wins, sub-messages
 //! that occur twice are merged, unknown fields are skipped. This module knows nothing of LLM calls.
 
@@ -10,6 +10,7 @@ pub(crate) mod field;
 mod list;
 #[doc(hidden)]
 pub mod logs;
+mod names;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
@@ -21,4 +22,5 @@ pub(crate) mod value;
 
 pub use field::WireError;
 pub(crate) use list::MOST as MOST_ATTRIBUTES;
+pub(crate) use names::{Name, Names};
 pub use value::{Attributes, KeyValue, Value};

@@ -94,7 +94,7 @@ pub(super) static LOG_RECORD: Shape = Shape {
     single: 1 << 5,
 };
 
-static KEY_VALUE: Shape = Shape {
+pub(super) static KEY_VALUE: Shape = Shape {
     fields: &[Unknown, Text, Message(&ANY_VALUE), Varint],
     single: 1 << 2,
 };

@@ -2,6 +2,7 @@
 
 use super::field::{Fields, WireError};
 use super::list::AttributeList;
+use super::names::Names;
 use super::value::{Attributes, KeyValue};
 
 /// The `ResourceSpans` of a request body.
@@ -107,6 +108,9 @@ impl<'a> ScopeGroup<'a> {
     }
 }
 
+/// Tag of `Span.attributes`.
+pub(super) const ATTRIBUTE: u8 = 9 << 3 | 2;
+
 /// One span. `decode` reuses the buffers, so that a batch of spans costs two allocations and not two per span.
 #[derive(Debug, Default)]
 pub struct Span<'a> {
@@ -131,13 +135,42 @@ pub struct Span<'a> {
 }
 
 impl<'a> Span<'a> {
+    /// A span with these attributes and nothing else.
+    #[cfg(test)]
+    pub(crate) fn with_attributes(attributes: impl IntoIterator<Item = (&'a str, super::Value<'a>)>) -> Self {
+        let mut span = Self::default();
+        for (key, value) in attributes {
+            span.attributes.push(KeyValue::new(key, value));
+        }
+        span
+    }
+
     /// Reads a message into this value.
     pub fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
+        self.decode_with(message, KeyValue::decode)
+    }
+
+    /// The same, with the keys of its attributes known by `names`.
+    pub(crate) fn decode_named(&mut self, message: &'a [u8], names: &'a Names) -> Result<(), WireError> {
+        self.decode_with(message, |attribute| KeyValue::decode_named(attribute, names))
+    }
+
+    #[inline(always)]
+    fn decode_with(
+        &mut self,
+        message: &'a [u8],
+        attribute: impl Fn(&'a [u8]) -> Result<KeyValue<'a>, WireError>,
+    ) -> Result<(), WireError> {
         self.attributes.clear();
         self.events.clear();
         (self.trace_id, self.span_id, self.parent_span_id, self.name) = (&[], &[], &[], "");
         (self.kind, self.start_unix_nano, self.end_unix_nano, self.status_code) = (0, 0, 0, 0);
-        for field in Fields::new(message) {
+        let mut fields = Fields::new(message);
+        loop {
+            while let Some(message) = fields.next_plain(ATTRIBUTE) {
+                self.attributes.push(attribute(message)?);
+            }
+            let Some(field) = fields.next() else { break };
             match field? {
                 (1, raw) => self.trace_id = raw.bytes(1)?,
                 (2, raw) => self.span_id = raw.bytes(2)?,
@@ -146,7 +179,7 @@ impl<'a> Span<'a> {
                 (6, raw) => self.kind = raw.varint(6)? as i32,
                 (7, raw) => self.start_unix_nano = raw.fixed64(7)?,
                 (8, raw) => self.end_unix_nano = raw.fixed64(8)?,
-                (9, raw) => push_attribute(raw.bytes(9)?, &mut self.attributes)?,
+                (9, raw) => self.attributes.push(attribute(raw.bytes(9)?)?),
                 (11, raw) => self.events.push(raw.bytes(11)?),
                 (15, raw) => self.status(raw.bytes(15)?)?,
                 _ => {}

@@ -2,7 +2,47 @@
 //!
 //! Nested arrays and maps stay on the wire until somebody walks them: most attributes are never looked at.
 
-use super::field::{Fields, WireError};
+use super::field::{Fields, WireError, plain, plain_varint};
+use super::names::{Name, Names};
+
+/// Tags: `AnyValue.string_value` and `.int_value`, `KeyValue.key` and `.value`.
+const TEXT: u8 = 1 << 3 | 2;
+const INT: u8 = 3 << 3;
+const KEY: u8 = 1 << 3 | 2;
+const VALUE: u8 = 2 << 3 | 2;
+
+/// What most values are.
+pub(super) enum Plain<T> {
+    Text(T),
+    Int(u64),
+}
+
+/// A value that is one text or one integer and nothing else.
+#[inline(always)]
+pub(super) fn plain_value<'a, T>(message: &'a [u8], text: impl FnOnce(&'a [u8]) -> T) -> Option<Plain<T>> {
+    match message {
+        [TEXT, ..] => match plain(message, TEXT)? {
+            (bytes, []) => Some(Plain::Text(text(bytes))),
+            _ => None,
+        },
+        [INT, number @ ..] => plain_varint(number).map(Plain::Int),
+        _ => None,
+    }
+}
+
+/// Key and value of an attribute that has one of each in this order, as every SDK writes it.
+#[inline(always)]
+pub(super) fn plain_attribute(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (key, rest) = plain(message, KEY)?;
+    match plain(rest, VALUE)? {
+        (value, []) => Some((key, value)),
+        _ => None,
+    }
+}
+
+fn checked(text: &[u8], field: u32) -> Result<&str, WireError> {
+    std::str::from_utf8(text).map_err(|_| WireError::Utf8(field))
+}
 
 /// One attribute value. Arrays and maps are iterated lazily; they were validated when the body was received.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,7 +74,18 @@ impl<'a> Value<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn decode(message: &'a [u8]) -> Result<Self, WireError> {
+        match plain_value(message, |text| std::str::from_utf8(text).ok()) {
+            Some(Plain::Text(Some(text))) => Ok(Value::Text(text)),
+            Some(Plain::Int(number)) => Ok(Value::Int(number as i64)),
+            _ => Self::decode_any(message),
+        }
+    }
+
+    /// A value in whatever form.
+    #[inline(never)]
+    fn decode_any(message: &'a [u8]) -> Result<Self, WireError> {
         let mut value = Value::Empty;
         for field in Fields::new(message) {
             value = match field? {
@@ -99,9 +150,30 @@ pub struct KeyValue<'a> {
     pub key: &'a str,
     /// Attribute value.
     pub value: Value<'a>,
+    /// What the reader knows of the key.
+    pub(crate) name: Name,
 }
 
 impl<'a> KeyValue<'a> {
+    pub(crate) fn new(key: &'a str, value: Value<'a>) -> Self {
+        let name = Name::NotAsked;
+        Self { key, value, name }
+    }
+
+    /// Reads an attribute whose key may be one of `names`.
+    #[inline]
+    pub(crate) fn decode_named(message: &'a [u8], names: &'a Names) -> Result<Self, WireError> {
+        let Some((key, value)) = plain_attribute(message) else {
+            return Self::decode(message);
+        };
+        let (key, name) = match names.get(key) {
+            Some((key, place)) => (key, Name::Known(place)),
+            None => (checked(key, 1)?, Name::Unknown),
+        };
+        let value = Value::decode(value)?;
+        Ok(Self { key, value, name })
+    }
+
     pub(crate) fn decode(message: &'a [u8]) -> Result<Self, WireError> {
         let mut key = "";
         let mut value = Value::Empty;
@@ -112,7 +184,7 @@ impl<'a> KeyValue<'a> {
                 _ => {}
             }
         }
-        Ok(Self { key, value })
+        Ok(Self::new(key, value))
     }
 }
 

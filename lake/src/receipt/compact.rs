@@ -6,52 +6,135 @@
 //! ```
 //! The rates repeat from row to row and the quantities do not, so that a column of each costs a fifth of the list. The
 //! amounts are not written: each is `quantity x rate / per x multiplier`, rounded half to even at scale 18. A receipt
-//! that this does not give back to the last digit is not written so ([`write`] says so).
+//! that this does not give back to the last digit is not written so ([`Writer::write`] says so).
 
 use std::fmt::Write;
 
 use super::ReceiptLine;
 
 const UNIT: i128 = 1_000_000_000_000;
+const UNIT_64: u64 = 1_000_000_000_000;
 
-/// Writes a receipt; `false`, with both texts empty, where the two texts could not give it back exactly.
-pub fn write<'a>(lines: impl IntoIterator<Item = ReceiptLine<'a>>, rates: &mut String, quantities: &mut String) -> bool {
-    rates.clear();
-    quantities.clear();
-    for line in lines {
-        if write_line(&line, rates, quantities).is_none() {
-            rates.clear();
-            quantities.clear();
-            return false;
+/// Rates that are remembered: as many as a collector sees models, facts and kinds of usage in a while.
+const SLOTS: usize = 512;
+
+/// Writes receipts one after the other. The rates are written once for all receipts that share them.
+#[derive(Debug)]
+pub struct Writer {
+    known: Vec<Option<Rates>>,
+    quantities: String,
+}
+
+/// The rates of some receipts, and their text.
+#[derive(Debug)]
+struct Rates {
+    lines: Vec<Rate>,
+    text: String,
+}
+
+#[derive(Debug)]
+struct Rate {
+    unit: String,
+    rate: i128,
+    per: i64,
+    multiplier: i128,
+    price_id: String,
+}
+
+impl Default for Writer {
+    fn default() -> Self {
+        Self {
+            known: std::iter::repeat_with(|| None).take(SLOTS).collect(),
+            quantities: String::new(),
         }
     }
-    true
 }
 
-fn write_line(line: &ReceiptLine<'_>, rates: &mut String, quantities: &mut String) -> Option<()> {
-    let (unit, price_id, per) = (line.unit?, line.price_id?, line.per?);
-    let is_plain = !unit.is_empty() && !unit.contains([' ', '\n']) && !price_id.contains('\n');
-    if !is_plain || line.amount != Some(amount(line)?) {
-        return None;
+impl Writer {
+    /// The rates and the quantities of a receipt; `None` where the two texts could not give it back exactly.
+    pub fn write<'a>(&mut self, lines: impl Iterator<Item = ReceiptLine<'a>> + Clone) -> Option<(&str, &str)> {
+        self.quantities.clear();
+        let mut slot = 0_usize;
+        for line in lines.clone() {
+            let quantity = line.quantity?;
+            if line.amount != Some(amount(&line)?) {
+                return None;
+            }
+            if slot != 0 {
+                self.quantities.push(' ');
+            }
+            write_decimal(quantity, &mut self.quantities);
+            // A hint where to look, no more: what stands there is compared.
+            let seen = (line.rate? as usize) ^ line.price_id?.as_ptr().addr() ^ line.unit?.as_ptr().addr().rotate_left(20);
+            slot = (slot.rotate_left(9) ^ seen).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        }
+        let known = &mut self.known[(slot >> 20) % SLOTS];
+        if !known.as_ref().is_some_and(|known| known.are_of(lines.clone())) {
+            *known = Some(Rates::new(lines)?);
+        }
+        Some((known.as_ref()?.text.as_str(), &self.quantities))
     }
-    if !rates.is_empty() {
-        rates.push('\n');
-        quantities.push(' ');
-    }
-    rates.push_str(unit);
-    rates.push(' ');
-    write_decimal(line.rate?, rates);
-    rates.push(' ');
-    write_decimal(i128::from(per) * UNIT, rates);
-    rates.push(' ');
-    write_decimal(line.multiplier?, rates);
-    rates.push(' ');
-    rates.push_str(price_id);
-    write_decimal(line.quantity?, quantities);
-    Some(())
 }
 
-/// Reads what [`write`] wrote; `None` where the texts are not a receipt.
+impl Rates {
+    fn new<'a>(lines: impl Iterator<Item = ReceiptLine<'a>>) -> Option<Self> {
+        let mut rates = Self {
+            lines: Vec::new(),
+            text: String::new(),
+        };
+        for line in lines {
+            let rate = Rate {
+                unit: line.unit?.to_owned(),
+                rate: line.rate?,
+                per: line.per?,
+                multiplier: line.multiplier?,
+                price_id: line.price_id?.to_owned(),
+            };
+            rate.write(&mut rates.text)?;
+            rates.lines.push(rate);
+        }
+        Some(rates)
+    }
+
+    fn are_of<'a>(&self, mut lines: impl Iterator<Item = ReceiptLine<'a>>) -> bool {
+        self.lines
+            .iter()
+            .all(|rate| lines.next().is_some_and(|line| rate.is_of(&line)))
+            && lines.next().is_none()
+    }
+}
+
+impl Rate {
+    fn is_of(&self, line: &ReceiptLine<'_>) -> bool {
+        line.rate == Some(self.rate)
+            && line.per == Some(self.per)
+            && line.multiplier == Some(self.multiplier)
+            && line.unit == Some(&self.unit)
+            && line.price_id == Some(&self.price_id)
+    }
+
+    fn write(&self, into: &mut String) -> Option<()> {
+        let is_plain = !self.unit.is_empty() && !self.unit.contains([' ', '\n']) && !self.price_id.contains('\n');
+        if !is_plain {
+            return None;
+        }
+        if !into.is_empty() {
+            into.push('\n');
+        }
+        into.push_str(&self.unit);
+        into.push(' ');
+        write_decimal(self.rate, into);
+        into.push(' ');
+        write_decimal(i128::from(self.per) * UNIT, into);
+        into.push(' ');
+        write_decimal(self.multiplier, into);
+        into.push(' ');
+        into.push_str(&self.price_id);
+        Some(())
+    }
+}
+
+/// Reads what [`Writer::write`] wrote; `None` where the texts are not a receipt.
 pub fn read<'a>(rates: &'a str, quantities: &str) -> Option<Vec<ReceiptLine<'a>>> {
     let (mut rates, mut quantities) = (rates.split('\n'), quantities.split(' '));
     let mut lines = Vec::new();
@@ -81,39 +164,57 @@ fn read_line<'a>(rate: &'a str, quantity: &str) -> Option<ReceiptLine<'a>> {
 
 /// `quantity x rate / per x multiplier` in units of 10^-18, half to even; `None` where that does not fit.
 fn amount(line: &ReceiptLine<'_>) -> Option<i128> {
+    if let Some(amount) = plain_amount(line) {
+        return Some(amount);
+    }
     let product = line.quantity?.checked_mul(line.rate?)?;
     let (product, unit) = match line.multiplier? {
         UNIT => (product, 1_000_000),
         multiplier => (product.checked_mul(multiplier)?, 1_000_000 * UNIT),
     };
     let divisor = i128::from(line.per.filter(|per| *per > 0)?).checked_mul(unit)?;
-    // Nearly all products fit into 64 bits, where division is ten times faster.
-    if let (Ok(product), Ok(divisor)) = (u64::try_from(product), u64::try_from(divisor))
-        && product % divisor == 0
-    {
-        return Some(i128::from(product / divisor));
-    }
     let (quotient, rest) = (product / divisor, product % divisor);
     let twice = rest.checked_abs()?.checked_mul(2)?;
     let away = twice > divisor || twice == divisor && quotient % 2 != 0;
     Some(quotient + if away { product.signum() } else { 0 })
 }
 
+/// The same for a whole quantity at a rate per million, thousand or one, without a factor: nearly every line, and no
+/// division.
+fn plain_amount(line: &ReceiptLine<'_>) -> Option<i128> {
+    let quantity = u64::try_from(line.quantity?)
+        .ok()
+        .filter(|quantity| quantity % UNIT_64 == 0)?;
+    let scale = match line.per? {
+        1_000_000 => 1,
+        1_000 => 1_000,
+        1 => 1_000_000,
+        _ => return None,
+    };
+    if line.multiplier? != UNIT {
+        return None;
+    }
+    i128::from(quantity / UNIT_64).checked_mul(line.rate?)?.checked_mul(scale)
+}
+
 fn write_decimal(units: i128, into: &mut String) {
-    let sign = if units < 0 { "-" } else { "" };
+    if units < 0 {
+        into.push('-');
+    }
     let (whole, fraction) = match u64::try_from(units) {
-        Ok(small) => (u128::from(small / UNIT as u64), small % UNIT as u64),
+        Ok(small) => (u128::from(small / UNIT_64), small % UNIT_64),
         Err(_) => {
             let magnitude = units.unsigned_abs();
             (magnitude / UNIT as u128, (magnitude % UNIT as u128) as u64)
         }
     };
-    // Writing to a string cannot fail.
-    let _ = match u64::try_from(whole) {
-        Ok(whole) => write!(into, "{sign}{whole}"),
-        Err(_) => write!(into, "{sign}{whole}"),
-    };
+    let mut digits = itoa::Buffer::new();
+    into.push_str(match u64::try_from(whole) {
+        Ok(whole) => digits.format(whole),
+        Err(_) => digits.format(whole),
+    });
     if fraction != 0 {
+        // Writing to a string cannot fail.
         let _ = write!(into, ".{fraction:012}");
         into.truncate(into.trim_end_matches('0').len());
     }
@@ -163,8 +264,8 @@ mod tests {
             line(1_234 * UNIT, 5 * UNIT / 2, 1_000_000, UNIT),
             line(UNIT / 2, UNIT, 3_600, UNIT / 2),
         ];
-        let (mut rates, mut quantities) = (String::new(), String::new());
-        assert!(write(lines, &mut rates, &mut quantities));
+        let mut writer = Writer::default();
+        let (rates, quantities) = writer.write(lines.iter().copied()).expect("writable");
         assert_eq!(
             rates,
             "input_tokens 2.5 1000000 1 openai/gpt-4.1 from 2025-04-14\ninput_tokens 1 3600 0.5 openai/gpt-4.1 from 2025-04-14"
@@ -173,7 +274,7 @@ mod tests {
         assert_eq!(lines[0].amount, Some(3_085_000_000_000_000));
         // 0.5 / 3600 / 2, half to even at 18 places.
         assert_eq!(lines[1].amount, Some(69_444_444_444_444));
-        assert_eq!(read(&rates, &quantities), Some(lines.to_vec()));
+        assert_eq!(read(rates, quantities), Some(lines.to_vec()));
     }
 
     #[test]
@@ -184,15 +285,14 @@ mod tests {
             unit: Some("a b"),
             ..good
         };
-        let (mut rates, mut quantities) = (String::new(), String::new());
+        let mut writer = Writer::default();
         for bad in [
             odd,
             spaced,
             ReceiptLine { per: None, ..good },
             ReceiptLine { per: Some(0), ..good },
         ] {
-            assert!(!write([good, bad], &mut rates, &mut quantities));
-            assert_eq!((rates.as_str(), quantities.as_str()), ("", ""));
+            assert_eq!(writer.write([good, bad].into_iter()), None);
         }
         for (rates, quantities) in [
             ("a 1 1 1 p", "1 2"),
@@ -206,18 +306,38 @@ mod tests {
     }
 
     proptest! {
+        /// In whatever order: what is remembered of one receipt never shows in another.
         #[test]
         fn every_receipt_that_is_written_comes_back(
-            parts in proptest::collection::vec(
-                (0..=i128::from(i64::MAX), 0..1_000_000_000_000_000_i128, prop_oneof![Just(1), Just(1_000), Just(1_000_000), Just(3_600), 1..i64::MAX], 0..2_000_000_000_000_i128),
+            receipts in proptest::collection::vec(proptest::collection::vec(
+                (
+                    prop_oneof![0..=i128::from(i64::MAX), (0..3_000_i128).prop_map(|whole| whole * UNIT)],
+                    prop_oneof![0..1_000_000_000_000_000_i128, Just(5 * UNIT / 2)],
+                    prop_oneof![Just(1), Just(1_000), Just(1_000_000), Just(3_600), 1..i64::MAX],
+                    prop_oneof![Just(UNIT), 0..2_000_000_000_000_i128],
+                ),
                 1..6,
-            ),
+            ), 1..6),
+            order in proptest::collection::vec(any::<prop::sample::Index>(), 1..12),
         ) {
-            let lines: Vec<_> = parts.into_iter().map(|(quantity, rate, per, multiplier)| line(quantity, rate, per, multiplier)).collect();
-            let (mut rates, mut quantities) = (String::new(), String::new());
-            if write(lines.iter().copied(), &mut rates, &mut quantities) {
-                prop_assert_eq!(read(&rates, &quantities), Some(lines));
+            let mut writer = Writer::default();
+            for receipt in order {
+                let parts = receipt.get(&receipts).iter().copied();
+                let lines: Vec<_> = parts.map(|(quantity, rate, per, multiplier)| line(quantity, rate, per, multiplier)).collect();
+                if let Some((rates, quantities)) = writer.write(lines.iter().copied()) {
+                    prop_assert_eq!(read(rates, quantities), Some(lines));
+                }
             }
+        }
+
+        #[test]
+        fn the_short_way_gives_the_same_amount(quantity in 0..20_000_000_i128, rate in 0..1_000_000_000_000_000_i128, per in prop_oneof![Just(1), Just(1_000), Just(1_000_000)]) {
+            let whole = line(quantity * UNIT, rate, per, UNIT);
+            let product = quantity * UNIT * rate;
+            let divisor = i128::from(per) * 1_000_000;
+            prop_assert_eq!(product % divisor, 0);
+            prop_assert_eq!(plain_amount(&whole).unwrap_or(product / divisor), product / divisor);
+            prop_assert_eq!(whole.amount, Some(product / divisor));
         }
 
         #[test]

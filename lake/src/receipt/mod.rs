@@ -80,6 +80,22 @@ impl ReceiptBuilder {
         self.ends.push(self.lines);
     }
 
+    /// Appends rows without a receipt.
+    pub fn append_nulls(&mut self, count: usize) {
+        self.present.resize(self.present.len() + count, false);
+        self.ends.resize(self.ends.len() + count, self.lines);
+    }
+
+    /// Rows so far.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
     /// The rows so far; the builder starts anew.
     pub fn finish(&mut self) -> ListArray {
         let (element, fields) = line_type();
@@ -127,8 +143,9 @@ mod tests {
             ..ReceiptLine::default()
         };
         builder.append(Some([line, line]));
-        builder.append(None::<[ReceiptLine<'_>; 0]>);
+        builder.append_nulls(1);
         builder.append(Some([]));
+        assert_eq!(builder.len(), 3);
         let built = builder.finish();
         assert_eq!(built.data_type(), cost_lines().data_type());
         let lengths: Vec<_> = (0..3)
