@@ -195,7 +195,6 @@ pub struct DecodeBench(Decoder);
 
 impl DecodeBench {
     #[doc(hidden)]
-    #[expect(clippy::new_without_default, reason = "made once")]
     pub fn new() -> Self {
         Self(Decoder::new(&AttributionConfig::default(), Catalogue::embedded(), 64 << 20))
     }
