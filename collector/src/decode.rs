@@ -138,6 +138,34 @@ impl RowBuilder {
     }
 }
 
+/// Bodies of trace requests on their way to rows, for `benches/decode.rs` alone.
+#[doc(hidden)]
+pub struct DecodeBench(Decoder);
+
+impl DecodeBench {
+    #[doc(hidden)]
+    pub fn new() -> Self {
+        Self(Decoder::new(&AttributionConfig::default(), Catalogue::embedded(), 64 << 20))
+    }
+
+    /// Decodes one body; every finished batch goes to `full`.
+    #[doc(hidden)]
+    pub fn decode(&mut self, body: bytes::Bytes, full: &mut dyn FnMut(arrow::array::RecordBatch)) {
+        let entry = Entry {
+            received_at_unix_nano: 1_795_000_000_000_000_000,
+            signal: Signal::Traces,
+            encoding: crate::wal::Encoding::Protobuf,
+            compression: crate::wal::Compression::Identity,
+            tenant: None,
+            body,
+        };
+        self.0.decode(&entry, &mut |rows| full(rows.batch));
+        if self.0.is_full() {
+            full(self.0.finish().batch);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -185,34 +213,6 @@ mod tests {
             let last = decoder.finish().batch.num_rows();
             assert_eq!(left.iter().sum::<usize>() + last, spans);
             assert!(last > 0);
-        }
-    }
-}
-
-/// Bodies of trace requests on their way to rows, for `benches/decode.rs` alone.
-#[doc(hidden)]
-pub struct DecodeBench(Decoder);
-
-impl DecodeBench {
-    #[doc(hidden)]
-    pub fn new() -> Self {
-        Self(Decoder::new(&AttributionConfig::default(), Catalogue::embedded(), 64 << 20))
-    }
-
-    /// Decodes one body; every finished batch goes to `full`.
-    #[doc(hidden)]
-    pub fn decode(&mut self, body: bytes::Bytes, full: &mut dyn FnMut(arrow::array::RecordBatch)) {
-        let entry = Entry {
-            received_at_unix_nano: 1_795_000_000_000_000_000,
-            signal: Signal::Traces,
-            encoding: crate::wal::Encoding::Protobuf,
-            compression: crate::wal::Compression::Identity,
-            tenant: None,
-            body,
-        };
-        self.0.decode(&entry, &mut |rows| full(rows.batch));
-        if self.0.is_full() {
-            full(self.0.finish().batch);
         }
     }
 }
