@@ -229,12 +229,15 @@ impl Columns {
 
     fn push_usage(&mut self, at: usize, normalised: &Normalised<'_>) {
         let record = &normalised.record;
-        if !normalised.usage.is_empty() {
+        // Without a status there is no usage at all.
+        if normalised.usage_status.is_some() {
             for (column, (_, bucket)) in self.buckets.iter_mut().zip(normalised.buckets.named()) {
                 if let Some(count) = bucket {
                     column.at(at).append_value(count);
                 }
             }
+        }
+        if !normalised.usage.is_empty() {
             let usage = self.usage.at(at);
             for (key, count) in normalised.usage.iter() {
                 usage.keys().append_value(key);
@@ -274,13 +277,13 @@ impl Columns {
         if priced.lines.is_empty() {
             return;
         }
-        let lines = || priced.lines.iter().map(receipt_line);
-        match self.receipts.write(lines()) {
+        let lines: Vec<_> = priced.lines.iter().map(receipt_line).collect();
+        match self.receipts.write(&lines) {
             Some((rates, quantities)) => {
                 self.receipt[0].at(at).append_value(rates);
                 self.receipt[1].at(at).append_value(quantities);
             }
-            None => self.cost_lines.at(at).append(Some(lines())),
+            None => self.cost_lines.at(at).append(Some(lines)),
         }
     }
 
@@ -464,7 +467,7 @@ mod tests {
             columns.push(&Row {
                 origin: &Origin::default(),
                 identity: &span.identity(5),
-                normalised: &span.normalised(&scope).expect("a span gives a row"),
+                normalised: &scope.span(&span),
                 priced: &Priced::default(),
                 catalogue_hash: "",
             });

@@ -3,10 +3,11 @@
 use marginlake_pricing::Catalogue;
 
 use crate::columns::{Columns, Row, Rows};
+use crate::normalise::Normalised;
 use crate::price::Pricer;
 use crate::receive::{as_protobuf, inflate};
 use crate::recognise::{AttributionConfig, Recogniser, ScopeContext};
-use crate::record::{Origin, Record};
+use crate::record::{Identity, Origin, Record};
 use crate::wal::{Entry, Signal};
 use crate::wire::WireError;
 use crate::wire::logs::LogRecord;
@@ -85,7 +86,7 @@ fn records<'a, R: Record<'a>>(
     entry: &Entry,
     full: &mut dyn FnMut(Rows),
 ) -> Result<(), WireError> {
-    let mut record = R::default();
+    let (mut record, mut normalised) = (R::default(), Normalised::default());
     for resource in resource_groups(body) {
         let resource: ResourceGroup<'_> = resource?;
         for group in resource.scopes() {
@@ -104,7 +105,14 @@ fn records<'a, R: Record<'a>>(
                     full(rows.finish());
                 }
                 record.decode(message, recogniser.names())?;
-                rows.push(&record, &scope, &origin, message.len());
+                if record.normalise(&scope, &mut normalised) {
+                    rows.push(
+                        &normalised,
+                        &record.identity(origin.received_at_unix_nano),
+                        &origin,
+                        message.len(),
+                    );
+                }
             }
         }
     }
@@ -112,16 +120,14 @@ fn records<'a, R: Record<'a>>(
 }
 
 impl RowBuilder {
-    fn push<'a>(&mut self, record: &impl Record<'a>, scope: &ScopeContext<'_, 'a>, origin: &Origin<'_>, bytes: usize) {
-        let Some(normalised) = record.normalised(scope) else { return };
-        let identity = record.identity(origin.received_at_unix_nano);
+    fn push(&mut self, normalised: &Normalised<'_>, identity: &Identity<'_>, origin: &Origin<'_>, bytes: usize) {
         let priced = self
             .pricer
-            .price(&normalised, identity.times.priced_at_unix_nano, origin.tenant);
+            .price(normalised, identity.times.priced_at_unix_nano, origin.tenant);
         self.columns.push(&Row {
             origin,
-            identity: &identity,
-            normalised: &normalised,
+            identity,
+            normalised,
             priced: &priced,
             catalogue_hash: self.pricer.catalogue_hash(),
         });

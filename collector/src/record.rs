@@ -40,8 +40,8 @@ pub(crate) trait Record<'a>: Default {
     /// Reads a message into this value; keys that are among `names` are known by them.
     fn decode(&mut self, message: &'a [u8], names: &'a Names) -> Result<(), WireError>;
 
-    /// What it means; `None` where it gives no row.
-    fn normalised(&self, scope: &ScopeContext<'_, 'a>) -> Option<Normalised<'a>>;
+    /// What it means; `false` where it gives no row.
+    fn normalise(&self, scope: &ScopeContext<'_, 'a>, into: &mut Normalised<'a>) -> bool;
 
     /// Its ids, name and times, judged by when it was received.
     fn identity(&self, received_at_unix_nano: u64) -> Identity<'a>;
@@ -52,12 +52,13 @@ impl<'a> Record<'a> for Span<'a> {
         self.decode_named(message, names)
     }
 
-    fn normalised(&self, scope: &ScopeContext<'_, 'a>) -> Option<Normalised<'a>> {
+    fn normalise(&self, scope: &ScopeContext<'_, 'a>, into: &mut Normalised<'a>) -> bool {
         // Rejected by partial success when it was received.
         if id_fault(self.trace_id, self.span_id, self.parent_span_id).is_some() {
-            return None;
+            return false;
         }
-        Some(scope.span(self))
+        scope.read_span(self, into);
+        true
     }
 
     fn identity(&self, received_at_unix_nano: u64) -> Identity<'a> {
@@ -78,8 +79,8 @@ impl<'a> Record<'a> for LogRecord<'a> {
         LogRecord::decode(self, message)
     }
 
-    fn normalised(&self, scope: &ScopeContext<'_, 'a>) -> Option<Normalised<'a>> {
-        scope.log(self)
+    fn normalise(&self, scope: &ScopeContext<'_, 'a>, into: &mut Normalised<'a>) -> bool {
+        scope.read_log(self, into)
     }
 
     fn identity(&self, received_at_unix_nano: u64) -> Identity<'a> {

@@ -38,7 +38,7 @@ impl UsageStatus {
 }
 
 /// A record with its usage in our terms.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Normalised<'a> {
     /// The facts. Its flags are complete.
     pub record: Recognised<'a>,
@@ -50,8 +50,9 @@ pub struct Normalised<'a> {
     pub usage_status: Option<UsageStatus>,
 }
 
-/// Normalises the usage of a record.
-pub fn normalise(mut record: Recognised<'_>) -> Normalised<'_> {
+/// Normalises the usage of its record; whatever it said of usage before is gone.
+pub fn normalise(normalised: &mut Normalised<'_>) {
+    let record = &mut normalised.record;
     let mut reported = record.reported;
     let mut flags = record.flags;
     let solved = prepare(&mut reported, record.role, &mut flags).then(|| {
@@ -66,16 +67,10 @@ pub fn normalise(mut record: Recognised<'_>) -> Normalised<'_> {
     record.flags = flags;
     let should_have_usage = record.role.is_leaf() || flags.has(Flag::TotalOnly);
     let missing = should_have_usage.then_some(UsageStatus::Missing);
-    let (buckets, usage, usage_status) = solved.map_or(
+    (normalised.buckets, normalised.usage, normalised.usage_status) = solved.map_or(
         (Buckets::default(), UsageCounts::default(), missing),
         |(buckets, usage, status)| (buckets, usage, Some(status)),
     );
-    Normalised {
-        record,
-        buckets,
-        usage,
-        usage_status,
-    }
 }
 
 /// Whether there is usage to work on. Zeros everywhere are placeholders of emitters that saw no usage: no call reads

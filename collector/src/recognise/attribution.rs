@@ -314,9 +314,13 @@ impl<'a> Attribution<'a> {
 /// The longest id that is taken from inside a metadata object.
 const LONGEST_ID: usize = 512;
 
-/// Reads a record's own attributes; `resource` fills what they leave open.
-pub(super) fn read<'a>(gathered: &Gathered<'_, 'a>, resource: &Attribution<'a>, habits: Habits) -> Attribution<'a> {
-    let mut attribution = Attribution::default();
+/// Reads a record's own attributes into an empty attribution; `resource` fills what they leave open.
+pub(super) fn read<'a>(
+    gathered: &Gathered<'_, 'a>,
+    resource: &Attribution<'a>,
+    habits: Habits,
+    attribution: &mut Attribution<'a>,
+) {
     for dimension in Dimension::ALL {
         if dimension == Dimension::PromptName && habits.prompts_are_ids {
             continue;
@@ -333,17 +337,16 @@ pub(super) fn read<'a>(gathered: &Gathered<'_, 'a>, resource: &Attribution<'a>, 
         attribution.set(Dimension::Agent, value, Source::Attribute(key));
     }
     if let Some((text, attribute)) = gathered.text_with_key(Field::LinkedPrompts) {
-        from_linked_prompts(text, attribute, &mut attribution);
+        from_linked_prompts(text, attribute, attribution);
     }
     if let Some((text, attribute)) = gathered.text_with_key(Field::Metadata) {
-        from_object(text, attribute, &mut attribution);
+        from_object(text, attribute, attribution);
     }
     for dimension in Dimension::ALL {
         if let (None, Some(found)) = (attribution.get(dimension), resource.get(dimension)) {
             attribution.0[dimension as usize] = Some(found.clone());
         }
     }
-    attribution
 }
 
 /// Reads a resource: its values are marked, since an ancestor's own attribute beats them.

@@ -7,6 +7,7 @@ use marginlake_lake::schema::{Role, Signal};
 use super::attribution::Attribution;
 use super::flag::Flags;
 use super::profile::{CostKind, Profile};
+use super::profiles;
 use super::reported::Reported;
 use crate::wire::Value;
 
@@ -63,7 +64,55 @@ pub struct Recognised<'a> {
     pub(crate) reported: Reported,
 }
 
+impl Default for Recognised<'_> {
+    /// A record of which nothing is known.
+    fn default() -> Self {
+        Self {
+            signal: Signal::Span,
+            role: Role::Other,
+            profile: &profiles::GENERIC,
+            operation: None,
+            provider: None,
+            request_model: None,
+            response_model: None,
+            response_id: None,
+            server_address: None,
+            run_id: None,
+            event_key: None,
+            streaming: None,
+            finish_reasons: Vec::new(),
+            time_to_first_token_ms: None,
+            failed: false,
+            error_type: None,
+            cache_hit: false,
+            attribution: Attribution::default(),
+            price_context: Vec::new(),
+            reported_cost: None,
+            usage_raw: Vec::new(),
+            tags: Vec::new(),
+            flags: Flags::default(),
+            reported: Reported::default(),
+        }
+    }
+}
+
 impl Recognised<'_> {
+    /// Forgets everything but the room of its lists.
+    pub(super) fn clear(&mut self) {
+        let mut empty = Self {
+            finish_reasons: std::mem::take(&mut self.finish_reasons),
+            price_context: std::mem::take(&mut self.price_context),
+            usage_raw: std::mem::take(&mut self.usage_raw),
+            tags: std::mem::take(&mut self.tags),
+            ..Self::default()
+        };
+        empty.finish_reasons.clear();
+        empty.price_context.clear();
+        empty.usage_raw.clear();
+        empty.tags.clear();
+        *self = empty;
+    }
+
     /// The value of column `convention`.
     pub fn convention(&self) -> &'static str {
         self.profile.id

@@ -201,6 +201,8 @@ fn is_empty(value: &Value<'_>) -> bool {
     matches!(value, Value::Empty | Value::Text(""))
 }
 
+const USAGE: &[u8] = b".usage.";
+
 fn looks_like_usage(attribute: &KeyValue<'_>) -> bool {
     let numeric = match attribute.value {
         Value::Int(number) => number > 0,
@@ -212,7 +214,7 @@ fn looks_like_usage(attribute: &KeyValue<'_>) -> bool {
         && (attribute.key.ends_with("_tokens")
             || attribute.key.ends_with("Tokens")
             || attribute.key.ends_with("token_count")
-            || attribute.key.contains(".usage."))
+            || attribute.key.as_bytes().windows(USAGE.len()).any(|part| part == USAGE))
         && !attribute.key.starts_with("codex.turn.")
         && !attribute.key.contains("max_")
         && !attribute.key.contains("request.")

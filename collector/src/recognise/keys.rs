@@ -95,11 +95,11 @@ impl Keys {
     }
 
     #[inline]
-    pub(crate) fn get(&self, attribute: &KeyValue<'_>) -> Option<KeyUse> {
+    pub(crate) fn get(&self, attribute: &KeyValue<'_>) -> Option<&KeyUse> {
         match attribute.name {
-            Name::Known(place) => self.by_place.get(usize::from(place)).copied(),
+            Name::Known(place) => self.by_place.get(usize::from(place)),
             Name::Unknown => None,
-            Name::NotAsked => self.uses.get(attribute.key).copied(),
+            Name::NotAsked => self.uses.get(attribute.key),
         }
     }
 

@@ -18,7 +18,7 @@ use super::payload::response::Response;
 use super::payload::scan::{Scalar, scan};
 use super::profile::{self, CostKind, Profile};
 use super::provider;
-use super::reported::{self, RawAttributes, Reported};
+use super::reported::{self, RawAttributes};
 use super::role;
 use crate::normalise::{Normalised, normalise};
 use crate::wire::logs::LogRecord;
@@ -73,6 +73,19 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
 
     /// Reads a span. Every span gives a record.
     pub fn span(&self, span: &Span<'a>) -> Normalised<'a> {
+        let mut normalised = Normalised::default();
+        self.read_span(span, &mut normalised);
+        normalised
+    }
+
+    /// Reads a log record; `None` for those that report no call.
+    pub fn log(&self, record: &LogRecord<'a>) -> Option<Normalised<'a>> {
+        let mut normalised = Normalised::default();
+        self.read_log(record, &mut normalised).then_some(normalised)
+    }
+
+    /// Reads a span into a value that is used again: records are large, and copying them costs as much as reading them.
+    pub(crate) fn read_span(&self, span: &Span<'a>, into: &mut Normalised<'a>) {
         let mut gathered = Gathered::new(self.keys, span.attributes(), self.reading());
         let profile = profile::of_span(self.profile, span.name, &gathered);
         let (role, operation) = role::decide(profile, span.name, &gathered);
@@ -82,14 +95,16 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
             gathered: &mut gathered,
             resource: &self.resource,
         };
-        let record = reader.span(span, role, operation);
-        normalise(record)
+        reader.span(span, role, operation, &mut into.record);
+        normalise(into);
     }
 
-    /// Reads a log record; `None` for those that report no call.
-    pub fn log(&self, record: &LogRecord<'a>) -> Option<Normalised<'a>> {
+    /// As [`ScopeContext::read_span`]; `false`, with what was there before, for records that report no call.
+    pub(crate) fn read_log(&self, record: &LogRecord<'a>, into: &mut Normalised<'a>) -> bool {
         let mut gathered = Gathered::new(self.keys, record.attributes(), self.reading());
-        let event = log::event(&gathered, record, self.reading())?;
+        let Some(event) = log::event(&gathered, record, self.reading()) else {
+            return false;
+        };
         let profile = profile::of_span(self.profile, event.name, &gathered);
         let mut reader = Reader {
             keys: self.keys,
@@ -97,7 +112,9 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
             gathered: &mut gathered,
             resource: &self.resource,
         };
-        Some(normalise(reader.log(event)))
+        reader.log(event, &mut into.record);
+        normalise(into);
+        true
     }
 
     fn reading(&self) -> Reading {
@@ -116,7 +133,7 @@ struct Reader<'x, 's, 'a> {
 }
 
 impl<'s, 'a> Reader<'_, 's, 'a> {
-    fn span(&mut self, span: &Span<'a>, role: Option<Role>, operation: Option<&'a str>) -> Recognised<'a> {
+    fn span(&mut self, span: &Span<'a>, role: Option<Role>, operation: Option<&'a str>, record: &mut Recognised<'a>) {
         let habits = self.profile.habits;
         let has_counts = self.has_counts();
         let mut raw = RawAttributes::default();
@@ -128,9 +145,9 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         }
         self.gathered.flags = flags;
         if !role.is_leaf() && !has_counts && !self.gathered.has_aggregated && !self.gathered.has(Field::OutputPayload) {
-            return self.plain(span, role, operation);
+            return self.plain(span, role, operation, record);
         }
-        let mut record = self.record(Signal::Span, role, operation, &raw);
+        self.record(Signal::Span, role, operation, &raw, record);
         let has_usage = !record.reported.is_empty();
         (record.failed, record.error_type) = event::failure(self.gathered, span, has_usage);
         record.time_to_first_token_ms = event::first_token_ms(self.gathered, self.profile, span.start_unix_nano);
@@ -151,13 +168,12 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         {
             record.streaming = Some(true);
         }
-        record
     }
 
     /// A span that is no call and carries no usage: its attribution and its failure are all there is to read.
-    fn plain(&self, span: &Span<'a>, role: Role, operation: Option<&'a str>) -> Recognised<'a> {
-        let mut record = self.empty(Signal::Span, role, operation);
-        self.keep_unrecognised(&mut record);
+    fn plain(&self, span: &Span<'a>, role: Role, operation: Option<&'a str>, record: &mut Recognised<'a>) {
+        self.begin(Signal::Span, role, operation, record);
+        self.keep_unrecognised(record);
         (record.failed, record.error_type) = event::failure(self.gathered, span, true);
         record.server_address = self.gathered.text(Field::ServerAddress);
         record.response_id = self.gathered.words(Field::ResponseId);
@@ -167,7 +183,6 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             record.response_model = self.gathered.words(Field::ResponseModel);
             record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), None);
         }
-        record
     }
 
     /// Keeps what a person needs to see to teach us an emitter, and what is needed to price the past once it is known.
@@ -182,9 +197,9 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         }
     }
 
-    fn log(&mut self, event: log::Event<'a>) -> Recognised<'a> {
+    fn log(&mut self, event: log::Event<'a>, record: &mut Recognised<'a>) {
         let operation = self.gathered.text(Field::OperationName).or(Some(event.name));
-        let mut record = self.record(Signal::Log, event.role, operation, &RawAttributes::default());
+        self.record(Signal::Log, event.role, operation, &RawAttributes::default(), record);
         record.failed = event.failed || self.gathered.has(Field::ErrorType);
         record.error_type = self
             .gathered
@@ -201,7 +216,6 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             Some(key) => format!("{}:{key}", event.name),
             None => event.name.to_owned(),
         });
-        record
     }
 
     fn has_counts(&self) -> bool {
@@ -244,42 +258,30 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         Role::Llm
     }
 
-    fn empty(&self, signal: Signal, role: Role, operation: Option<&'a str>) -> Recognised<'a> {
-        Recognised {
-            signal,
-            role,
-            profile: self.profile,
-            operation,
-            provider: None,
-            request_model: None,
-            response_model: None,
-            response_id: None,
-            server_address: None,
-            run_id: None,
-            event_key: None,
-            streaming: None,
-            finish_reasons: Vec::new(),
-            time_to_first_token_ms: None,
-            failed: false,
-            error_type: None,
-            cache_hit: false,
-            attribution: attribution::read(self.gathered, self.resource, self.profile.habits),
-            price_context: Vec::new(),
-            reported_cost: None,
-            usage_raw: Vec::new(),
-            tags: self.tags(),
-            flags: self.gathered.flags,
-            reported: Reported::default(),
-        }
+    /// Puts what every record has in the place of whatever was there.
+    fn begin(&self, signal: Signal, role: Role, operation: Option<&'a str>, record: &mut Recognised<'a>) {
+        record.clear();
+        (record.signal, record.role, record.operation) = (signal, role, operation);
+        record.profile = self.profile;
+        record.flags = self.gathered.flags;
+        attribution::read(self.gathered, self.resource, self.profile.habits, &mut record.attribution);
+        self.tags(&mut record.tags);
     }
 
-    fn record(&mut self, signal: Signal, role: Role, operation: Option<&'a str>, raw: &RawAttributes<'a>) -> Recognised<'a> {
+    fn record(
+        &mut self,
+        signal: Signal,
+        role: Role,
+        operation: Option<&'a str>,
+        raw: &RawAttributes<'a>,
+        record: &mut Recognised<'a>,
+    ) {
         let no_own_usage = !self.gathered.has(Field::Input) && !self.gathered.has(Field::Output);
         if role.is_aggregate() && no_own_usage && self.gathered.has_aggregated {
             self.gathered.read_aggregated(self.keys);
             self.gathered.flags.set(Flag::AggregatedKeys);
         }
-        let mut record = self.empty(signal, role, operation);
+        self.begin(signal, role, operation, record);
         let gathered = &*self.gathered;
         // What a response says of itself is a call's; a result of an agent quotes the responses of others.
         let response = if role.is_leaf() || role.is_aggregate() && no_own_usage {
@@ -298,7 +300,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         );
         if record.reported.is_empty() && gathered.unknown_usage {
             record.flags.set(Flag::UnrecognisedUsage);
-            self.keep_unrecognised(&mut record);
+            self.keep_unrecognised(record);
         }
         let leaf = role.is_leaf();
         record.request_model = gathered.words(Field::RequestModel).or_else(|| self.requested_model(role));
@@ -313,17 +315,18 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), routed);
         record.streaming = gathered.value(Field::Streaming).and_then(boolean);
         record.reported.zero_cache_is_unknown = self.profile.habits.streams_zero_the_cache && record.streaming == Some(true);
-        record.finish_reasons = gathered.value(Field::FinishReasons).map(finish_reasons).unwrap_or_default();
+        if let Some(value) = gathered.value(Field::FinishReasons) {
+            finish_reasons(value, &mut record.finish_reasons);
+        }
         record.cache_hit = gathered.value(Field::CacheHit).and_then(boolean) == Some(true);
         if record.cache_hit {
             record.flags.set(Flag::CacheHit);
         }
-        record.price_context = self.price_context(raw, &response, record.reported.service_tier);
-        record.reported_cost = self.cost(&mut record);
+        self.price_context(raw, &response, record.reported.service_tier, &mut record.price_context);
+        record.reported_cost = self.cost(record);
         if self.profile.habits.cumulative && role == Role::Llm {
             record.flags.set(Flag::PossibleCumulative);
         }
-        record
     }
 
     /// The model that a recorded request names, where no attribute does.
@@ -390,9 +393,9 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         raw: &RawAttributes<'a>,
         response: &Response<'a>,
         counted: Option<&'static str>,
-    ) -> Vec<(&'static str, Cow<'a, str>)> {
+        context: &mut Vec<(&'static str, Cow<'a, str>)>,
+    ) {
         let gathered = &*self.gathered;
-        let mut context = Vec::new();
         // `auto` asks for what the response then names.
         let requested = gathered.words(Field::RequestServiceTier).filter(|tier| tier != "auto");
         let tier = gathered
@@ -418,7 +421,6 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         if let Some(region) = gathered.words(Field::CloudRegion) {
             context.push(("region", region));
         }
-        context
     }
 
     /// The service tier that the AI SDK hides in its provider metadata.
@@ -475,8 +477,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         }
     }
 
-    fn tags(&self) -> Vec<(&'a str, Cow<'a, str>)> {
-        let mut tags: Vec<(&'a str, Cow<'a, str>)> = Vec::new();
+    fn tags(&self, tags: &mut Vec<(&'a str, Cow<'a, str>)>) {
         for index in &self.gathered.kept {
             let attribute = self.gathered.attribute(*index);
             let value = match &attribute.value {
@@ -500,7 +501,6 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             }
             same
         });
-        tags
     }
 }
 
@@ -545,27 +545,22 @@ fn boolean(value: &Value<'_>) -> Option<bool> {
 }
 
 /// Finish reasons from an array, a JSON array as text, or one or more words separated by commas.
-fn finish_reasons<'a>(value: &Value<'a>) -> Vec<Cow<'a, str>> {
+fn finish_reasons<'a>(value: &Value<'a>, reasons: &mut Vec<Cow<'a, str>>) {
     const MOST: usize = 16;
     match value {
-        Value::Array(list) => list.iter().take(MOST).filter_map(|item| words(&item)).collect(),
+        Value::Array(list) => reasons.extend(list.iter().take(MOST).filter_map(|item| words(&item))),
         Value::Text(text) if text.starts_with('[') => {
-            let mut reasons = Vec::new();
             let _ = scan(text, |_, scalar| {
                 if let (Scalar::Text(word), true) = (scalar, reasons.len() < MOST) {
                     reasons.push(Cow::Borrowed(word));
                 }
             });
-            reasons
         }
-        Value::Text(text) if text.len() <= 256 => text
-            .trim_matches('"')
-            .split(',')
-            .map(str::trim)
-            .filter(|word| !word.is_empty())
-            .take(MOST)
-            .map(Cow::Borrowed)
-            .collect(),
-        _ => Vec::new(),
+        Value::Text(text) if text.len() <= 256 => {
+            let words = text.trim_matches('"').split(',').map(str::trim);
+            let words = words.filter(|word| !word.is_empty()).take(MOST);
+            reasons.extend(words.map(Cow::Borrowed));
+        }
+        _ => {}
     }
 }

@@ -52,12 +52,12 @@ impl Default for Writer {
 
 impl Writer {
     /// The rates and the quantities of a receipt; `None` where the two texts could not give it back exactly.
-    pub fn write<'a>(&mut self, lines: impl Iterator<Item = ReceiptLine<'a>> + Clone) -> Option<(&str, &str)> {
+    pub fn write(&mut self, lines: &[ReceiptLine<'_>]) -> Option<(&str, &str)> {
         self.quantities.clear();
         let mut slot = 0_usize;
-        for line in lines.clone() {
+        for line in lines {
             let quantity = line.quantity?;
-            if line.amount != Some(amount(&line)?) {
+            if line.amount != Some(amount(line)?) {
                 return None;
             }
             if slot != 0 {
@@ -69,7 +69,7 @@ impl Writer {
             slot = (slot.rotate_left(9) ^ seen).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         }
         let known = &mut self.known[(slot >> 20) % SLOTS];
-        if !known.as_ref().is_some_and(|known| known.are_of(lines.clone())) {
+        if !known.as_ref().is_some_and(|known| known.are_of(lines)) {
             *known = Some(Rates::new(lines)?);
         }
         Some((known.as_ref()?.text.as_str(), &self.quantities))
@@ -77,7 +77,7 @@ impl Writer {
 }
 
 impl Rates {
-    fn new<'a>(lines: impl Iterator<Item = ReceiptLine<'a>>) -> Option<Self> {
+    fn new(lines: &[ReceiptLine<'_>]) -> Option<Self> {
         let mut rates = Self {
             lines: Vec::new(),
             text: String::new(),
@@ -96,11 +96,8 @@ impl Rates {
         Some(rates)
     }
 
-    fn are_of<'a>(&self, mut lines: impl Iterator<Item = ReceiptLine<'a>>) -> bool {
-        self.lines
-            .iter()
-            .all(|rate| lines.next().is_some_and(|line| rate.is_of(&line)))
-            && lines.next().is_none()
+    fn are_of(&self, lines: &[ReceiptLine<'_>]) -> bool {
+        self.lines.len() == lines.len() && self.lines.iter().zip(lines).all(|(rate, line)| rate.is_of(line))
     }
 }
 
@@ -265,7 +262,7 @@ mod tests {
             line(UNIT / 2, UNIT, 3_600, UNIT / 2),
         ];
         let mut writer = Writer::default();
-        let (rates, quantities) = writer.write(lines.iter().copied()).expect("writable");
+        let (rates, quantities) = writer.write(&lines).expect("writable");
         assert_eq!(
             rates,
             "input_tokens 2.5 1000000 1 openai/gpt-4.1 from 2025-04-14\ninput_tokens 1 3600 0.5 openai/gpt-4.1 from 2025-04-14"
@@ -292,7 +289,7 @@ mod tests {
             ReceiptLine { per: None, ..good },
             ReceiptLine { per: Some(0), ..good },
         ] {
-            assert_eq!(writer.write([good, bad].into_iter()), None);
+            assert_eq!(writer.write(&[good, bad]), None);
         }
         for (rates, quantities) in [
             ("a 1 1 1 p", "1 2"),
@@ -324,7 +321,7 @@ mod tests {
             for receipt in order {
                 let parts = receipt.get(&receipts).iter().copied();
                 let lines: Vec<_> = parts.map(|(quantity, rate, per, multiplier)| line(quantity, rate, per, multiplier)).collect();
-                if let Some((rates, quantities)) = writer.write(lines.iter().copied()) {
+                if let Some((rates, quantities)) = writer.write(&lines) {
                     prop_assert_eq!(read(rates, quantities), Some(lines));
                 }
             }
