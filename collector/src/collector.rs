@@ -205,6 +205,7 @@ impl Collector {
             commit_interval: config.commit_interval,
             counters: Arc::clone(&counters),
             lake_ready: Arc::clone(&lake_ready),
+            written: None,
         };
         let receiver = Arc::new(Receiver {
             log: log.clone(),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use marginlake_lake::{AppTransaction, FileWriter, LakeError, LakeTable};
+use marginlake_lake::{AppTransaction, FileWriter, LakeError, LakeTable, Staged};
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
@@ -29,6 +29,8 @@ const COMMIT_ROWS: usize = 1 << 20;
 const COMMIT_LOG_BYTES: u64 = 512 << 20;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How long data files whose commit failed are tried again; well below what vacuum leaves alone.
+const KEPT: Duration = Duration::from_secs(3600);
 
 /// Everything from the log to the lake.
 pub(crate) struct Pipeline {
@@ -44,6 +46,8 @@ pub(crate) struct Pipeline {
     pub(crate) commit_interval: Duration,
     pub(crate) counters: Arc<Counters>,
     pub(crate) lake_ready: Arc<AtomicBool>,
+    /// Data files of a commit that failed: written once, however often it is tried.
+    pub(crate) written: Option<Written>,
 }
 
 /// Why a pass over the log ended before the log did.
@@ -87,6 +91,17 @@ struct Pending {
     /// The last batch ended with a whole request, so that a commit may come here.
     is_whole: bool,
     since: Option<Instant>,
+}
+
+/// Data files with all rows of one commit, and what is in them.
+#[derive(Debug)]
+pub(crate) struct Written {
+    staged: Staged,
+    rows: usize,
+    calls: u64,
+    unrecognised: u64,
+    sequence: u64,
+    since: Instant,
 }
 
 impl Pipeline {
@@ -144,6 +159,7 @@ impl Pipeline {
     /// Commits what the log holds from the last commit on, until `stop`.
     async fn pass(&mut self, durable: watch::Receiver<Durable>, stop: &CancellationToken) -> Result<(), Interrupted> {
         self.look_where_we_are().await?;
+        self.commit_what_was_written().await?;
         let (mut batches, reading) = self.source.read(self.committed + 1, durable, stop.clone())?;
         let mut pending = Pending::default();
         loop {
@@ -219,33 +235,83 @@ impl Pipeline {
         let pending = std::mem::take(pending);
         // Only requests without rows: nothing to commit, and reading them again would give nothing again.
         if let Some(files) = pending.files {
-            let transaction = AppTransaction {
-                app_id: self.app_id.clone(),
-                version: i64::try_from(pending.sequence).unwrap_or(i64::MAX),
-            };
             let timer = CommitTimer::start();
-            let appended = match files.finish().await {
-                Ok(staged) => self.table.append_staged_once(staged, &transaction).await,
-                Err(error) => Err(error),
+            let staged = match files.finish().await {
+                Ok(staged) => staged,
+                Err(error) => {
+                    self.counters.commit_done(&timer, pending.rows, Some(&chain(&error)));
+                    return Err(error);
+                }
             };
-            let error = appended.as_ref().err().map(|error| chain(error));
-            self.counters.commit_done(&timer, pending.rows, error.as_deref());
-            if appended? {
-                self.counters.committed.fetch_add(pending.rows as u64, Ordering::Relaxed);
-                self.counters.calls.fetch_add(pending.calls, Ordering::Relaxed);
-                self.counters.unrecognised.fetch_add(pending.unrecognised, Ordering::Relaxed);
-                let (rows, calls, version) = (pending.rows, pending.calls, self.table.version());
-                tracing::info!(rows, calls, version, "committed");
-            } else {
-                tracing::info!(version = transaction.version, "already committed before: not appended again");
-            }
-            self.lake_ready.store(true, Ordering::Relaxed);
+            let written = Written {
+                staged,
+                rows: pending.rows,
+                calls: pending.calls,
+                unrecognised: pending.unrecognised,
+                sequence: pending.sequence,
+                since: Instant::now(),
+            };
+            self.append(written, &timer).await?;
         }
-        self.committed = pending.sequence;
-        self.counters.oldest_unix_nano.store(0, Ordering::Relaxed);
-        self.counters.committed_sequence.store(pending.sequence, Ordering::Relaxed);
-        self.log.release(pending.sequence).await;
+        self.release(pending.sequence).await;
         Ok(())
+    }
+
+    /// Goes on with a commit that failed, so that an outage leaves no file behind for each time it is tried. Files that are
+    /// old, or no longer there, are left to vacuum and their rows read from the log again.
+    async fn commit_what_was_written(&mut self) -> Result<(), LakeError> {
+        let wanted = |written: &Written| written.sequence > self.committed && written.since.elapsed() < KEPT;
+        let Some(written) = self.written.take_if(|written| wanted(written)) else {
+            self.written = None;
+            return Ok(());
+        };
+        match self.table.has_staged(&written.staged).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => {
+                self.written = Some(written);
+                return Err(error);
+            }
+        }
+        let sequence = written.sequence;
+        self.append(written, &CommitTimer::start()).await?;
+        self.release(sequence).await;
+        Ok(())
+    }
+
+    /// Makes data files part of the table, or keeps them for the next time.
+    async fn append(&mut self, written: Written, timer: &CommitTimer) -> Result<(), LakeError> {
+        let transaction = AppTransaction {
+            app_id: self.app_id.clone(),
+            version: i64::try_from(written.sequence).unwrap_or(i64::MAX),
+        };
+        let appended = self.table.append_staged_once(written.staged.clone(), &transaction).await;
+        let error = appended.as_ref().err().map(|error| chain(error));
+        self.counters.commit_done(timer, written.rows, error.as_deref());
+        match appended {
+            Ok(true) => {
+                self.counters.committed.fetch_add(written.rows as u64, Ordering::Relaxed);
+                self.counters.calls.fetch_add(written.calls, Ordering::Relaxed);
+                self.counters.unrecognised.fetch_add(written.unrecognised, Ordering::Relaxed);
+                let (rows, calls, version) = (written.rows, written.calls, self.table.version());
+                tracing::info!(rows, calls, version, "committed");
+            }
+            Ok(false) => tracing::info!(version = transaction.version, "already committed before: not appended again"),
+            Err(error) => {
+                self.written = Some(written);
+                return Err(error);
+            }
+        }
+        self.lake_ready.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Everything up to `sequence` is in the lake: the log may forget it.
+    async fn release(&mut self, sequence: u64) {
+        self.committed = sequence;
+        self.counters.oldest_unix_nano.store(0, Ordering::Relaxed);
+        self.counters.committed_sequence.store(sequence, Ordering::Relaxed);
+        self.log.release(sequence).await;
     }
 }
 

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, Remove, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use object_store::ObjectStoreExt;
 
 use crate::open::{LakeTable, date_of};
 use crate::{LakeError, durable, failpoint};
@@ -21,7 +22,7 @@ pub struct AppTransaction {
 }
 
 /// Data files that are written and belong to no version of the table yet: see [`LakeTable::stage`].
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 #[must_use = "rows that are staged and never committed are lost"]
 pub struct Staged(pub(crate) Vec<Add>);
 
@@ -74,6 +75,25 @@ impl LakeTable {
         }
         let transactions = std::slice::from_ref(transaction);
         self.commit_staged(staged, Replaced::Nothing, transactions).await?;
+        Ok(true)
+    }
+
+    /// Whether the files of `staged` are where they were put: a commit must name no others, however long it had to wait.
+    pub async fn has_staged(&self, staged: &Staged) -> Result<bool, LakeError> {
+        let store = self.inner.object_store();
+        for add in &staged.0 {
+            match store.head(&object_store::path::Path::from(add.path.as_str())).await {
+                Ok(found) if i64::try_from(found.size) == Ok(add.size) => {}
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => return Ok(false),
+                Err(source) => {
+                    return Err(LakeError::Store {
+                        action: "look at",
+                        path: add.path.clone(),
+                        source,
+                    });
+                }
+            }
+        }
         Ok(true)
     }
 

@@ -150,7 +150,8 @@ impl FileWriter {
                 writer.target.put(&closed.add.path, bytes).await?;
             }
         }
-        Ok(Staged(writer.closed.into_iter().map(|closed| closed.add).collect()))
+        let closed = std::mem::take(&mut writer.closed);
+        Ok(Staged(closed.into_iter().map(|closed| closed.add).collect()))
     }
 }
 
@@ -221,6 +222,16 @@ impl Target {
         LakeError::Parquet {
             table: self.table.clone(),
             source,
+        }
+    }
+}
+
+impl Drop for FileWriter {
+    /// Files that were closed and never handed out: nobody can have named them.
+    fn drop(&mut self) {
+        let Some(root) = &self.target.root else { return };
+        for closed in &self.closed {
+            let _ = durable::remove_file(&root.join(&closed.add.path));
         }
     }
 }

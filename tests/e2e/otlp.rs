@@ -67,6 +67,32 @@ async fn http_1_and_http_2_are_served_on_both_addresses() {
     assert_eq!(value(&lake, "SELECT count(*) FROM spans"), 4);
 }
 
+#[tokio::test]
+async fn an_unknown_method_is_unimplemented() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let collector = Collector::start(&folder.path().join("lake"));
+    let service = "opentelemetry.proto.collector.trace.v1.TraceService";
+    for method in [format!("{service}/Nothing"), "some.other.Service/Export".to_owned()] {
+        let client = Client::builder(TokioExecutor::new())
+            .http2_only(true)
+            .build_http::<Full<Bytes>>();
+        let request = hyper::Request::post(format!("http://{}/{method}", collector.grpc))
+            .header("content-type", "application/grpc")
+            .header("te", "trailers")
+            .body(Full::from(vec![0; 5]))
+            .expect("a request");
+        let answer = client.request(request).await.expect("an answer");
+        assert_eq!(answer.status(), 200, "{method}: gRPC has its own status");
+        let headers = answer.headers().clone();
+        let trailers = answer.into_body().collect().await.expect("a body").trailers().cloned();
+        let status = headers
+            .get("grpc-status")
+            .or(trailers.as_ref().and_then(|trailers| trailers.get("grpc-status")));
+        assert_eq!(status.expect("a status"), "12", "{method}");
+    }
+    collector.stop();
+}
+
 #[test]
 fn what_a_newer_sender_adds_is_ignored() {
     let folder = tempfile::tempdir().expect("a folder");

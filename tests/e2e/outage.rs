@@ -122,13 +122,14 @@ impl Outage {
     }
 
     /// After it: no restart, no hand laid on it.
-    fn mends_itself(mut self) {
+    fn mends_itself(mut self) -> tempfile::TempDir {
         self.until("a ready collector", |outage| outage.status("/readyz") == 200);
         self.until("room", |outage| outage.send().is_ok());
         self.collector.stop();
         let stored = rows(&self.folder.path().join("lake"), "SELECT span_id FROM spans ORDER BY span_id");
         let stored: Vec<&str> = stored.iter().map(|row| row["span_id"].as_str().expect("an id")).collect();
         assert_eq!(stored, self.acknowledged.iter().map(String::as_str).collect::<Vec<_>>());
+        self.folder
     }
 
     /// Operations fail for a while as if the disk of the lake were full or broken.
@@ -137,8 +138,54 @@ impl Outage {
         std::fs::write(outage.path("faults"), faults).expect("written");
         outage.is_refused_as_the_specification_wants();
         std::fs::remove_file(outage.path("faults")).expect("mended");
-        outage.mends_itself();
+        let folder = outage.mends_itself();
+        let spans = folder.path().join("lake/spans");
+        let log = std::fs::read_dir(spans.join("_delta_log")).expect("listed");
+        let commits = log.map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).unwrap_or_default());
+        let named: usize = commits.map(|commit| commit.matches("{\"add\":").count()).sum();
+        assert_eq!(
+            data_files(&spans),
+            named,
+            "trying again leaves no file behind that no commit names"
+        );
     }
+}
+
+/// Files of every name below the days of a table.
+fn data_files(table: &Path) -> usize {
+    let days = std::fs::read_dir(table)
+        .expect("listed")
+        .map(|entry| entry.expect("an entry").path());
+    let days = days.filter(|day| {
+        day.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("date="))
+    });
+    days.map(|day| std::fs::read_dir(day).expect("listed").count()).sum()
+}
+
+#[test]
+fn a_log_that_broke_under_a_running_collector_ends_it_with_1() {
+    use std::io::Write;
+
+    let mut outage = Outage::new();
+    std::fs::write(outage.path("faults"), "data.before_write 28\n").expect("written");
+    outage.send().expect("accepted");
+    outage.until("an unready collector", |outage| outage.status("/readyz") == 503);
+    let mut folders = vec![outage.path("state")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder)
+            .expect("listed")
+            .map(|entry| entry.expect("an entry").path())
+        {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "log") {
+                let mut segment = std::fs::OpenOptions::new().write(true).open(path).expect("opened");
+                segment.write_all(&[0; 8]).expect("damaged");
+            }
+        }
+    }
+    assert_eq!(outage.collector.end(), Some(1));
 }
 
 #[test]
@@ -165,7 +212,7 @@ fn a_kill_and_a_restart_while_the_lake_is_out_of_reach() {
     outage.collector = Outage::start(outage.folder.path());
     outage.until("an unready collector", |outage| outage.status("/readyz") == 503);
     std::fs::remove_file(outage.path("faults")).expect("mended");
-    outage.mends_itself();
+    let _ = outage.mends_itself();
 }
 
 #[test]
@@ -176,7 +223,7 @@ fn a_table_that_is_moved_away_is_not_begun_anew() {
     outage.is_refused_as_the_specification_wants();
     assert!(!spans.exists(), "a second history was begun");
     std::fs::rename(&away, &spans).expect("moved back");
-    outage.mends_itself();
+    let _ = outage.mends_itself();
 }
 
 #[test]
@@ -188,7 +235,7 @@ fn a_table_whose_place_a_file_took() {
     outage.is_refused_as_the_specification_wants();
     std::fs::remove_file(&spans).expect("out of the way");
     std::fs::rename(&away, &spans).expect("moved back");
-    outage.mends_itself();
+    let _ = outage.mends_itself();
 }
 
 #[test]
@@ -207,5 +254,5 @@ fn a_full_disk_under_the_log_refuses_at_once_and_takes_again() {
         std::fs::remove_file(outage.path("faults")).expect("mended");
         outage.until("room", |outage| outage.send().is_ok());
     }
-    outage.mends_itself();
+    let _ = outage.mends_itself();
 }

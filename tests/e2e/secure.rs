@@ -120,6 +120,16 @@ impl Pki {
     }
 
     async fn get(&self, address: SocketAddr, with_certificate: bool) -> Result<Response<hyper::body::Incoming>, Error> {
+        self.get_by(hyper::Version::HTTP_2, address, with_certificate).await
+    }
+
+    /// With nothing but `version` offered to the server.
+    async fn get_by(
+        &self,
+        version: hyper::Version,
+        address: SocketAddr,
+        with_certificate: bool,
+    ) -> Result<Response<hyper::body::Incoming>, Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -133,11 +143,11 @@ impl Pki {
         } else {
             builder.with_no_client_auth()
         };
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_only()
-            .enable_all_versions()
-            .build();
+        let connector = HttpsConnectorBuilder::new().with_tls_config(config).https_only();
+        let connector = match version {
+            hyper::Version::HTTP_11 => connector.enable_http1().build(),
+            _ => connector.enable_all_versions().build(),
+        };
         let client = Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(connector);
         let address = format!("https://localhost:{}/readyz", address.port());
         client.get(address.parse().expect("an address")).await
@@ -156,6 +166,9 @@ async fn tls_serves_both_addresses_and_asks_for_client_certificates_where_told()
         assert_eq!(answer.status(), StatusCode::OK);
         assert_eq!(answer.version(), hyper::Version::HTTP_2, "h2 is negotiated");
         assert_eq!(answer.into_body().collect().await.expect("a body").to_bytes(), "ready\n");
+        let old = hyper::Version::HTTP_11;
+        let answer = pki.get_by(old, address, false).await.expect("an answer");
+        assert_eq!((answer.status(), answer.version()), (StatusCode::OK, old));
     }
     let plain = collector.request("GET /healthz HTTP/1.1", "", b"");
     assert!(plain.is_err(), "plain text is not understood: {plain:?}");

@@ -121,6 +121,11 @@ impl Collector {
         self.child.try_wait().expect("its state").is_none()
     }
 
+    /// Waits until it ends of itself; its exit code.
+    pub(crate) fn end(mut self) -> Option<i32> {
+        self.child.wait().expect("it ends").code()
+    }
+
     /// SIGKILL: what a crash is.
     pub(crate) fn kill(mut self) {
         self.kill_now();

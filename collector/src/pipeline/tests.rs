@@ -72,6 +72,7 @@ async fn make(folder: &Path) -> Running {
         commit_interval: Duration::from_millis(5),
         counters,
         lake_ready: Arc::clone(&ready),
+        written: None,
     };
     Running {
         log,
@@ -117,4 +118,31 @@ async fn a_commit_whose_answer_was_lost_is_not_made_twice() {
     pipeline.pass(durable, &stop).await.expect("committed");
     assert_eq!((pipeline.committed, running.rows().await), (2, 2));
     assert!(running.ready.load(Ordering::Relaxed));
+}
+
+/// Nothing that is tried again can mend a damaged log: the collector must learn of it, and nothing is let go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_cannot_be_read_ends_the_pipeline_with_the_reason() {
+    use std::io::Write;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut running = make(folder.path()).await;
+    running.append().await;
+    let (pipeline, durable) = running.pipeline.take().expect("made");
+    let segments = std::fs::read_dir(&pipeline.source.log_folder).expect("listed");
+    let segment = segments
+        .map(|entry| entry.expect("an entry").path())
+        .find(|path| path.extension().is_some_and(|extension| extension == "log"))
+        .expect("a segment");
+    let mut file = std::fs::OpenOptions::new().write(true).open(&segment).expect("opened");
+    file.write_all(&[0; 8]).expect("damaged");
+    let ended = CancellationToken::new();
+    let end = pipeline.start(durable, CancellationToken::new(), ended.clone().drop_guard());
+    let error = end.expect("a thread").await.expect("an answer").expect_err("it cannot go on");
+    ended.cancelled().await;
+    let text = chain(&error);
+    assert!(text.contains("stays in the log") && text.contains("damaged header"), "{text}");
+    assert!(!running.ready.load(Ordering::Relaxed));
+    assert_eq!(running.rows().await, 0);
+    assert!(segment.exists());
 }
