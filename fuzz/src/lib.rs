@@ -10,6 +10,8 @@ extern crate self as marginlake_lake;
 pub mod failpoint;
 #[path = "../../collector/src/wal/mod.rs"]
 mod wal;
+#[path = "../../collector/src/messages.rs"]
+mod messages;
 #[path = "../../collector/src/wire/mod.rs"]
 mod wire;
 #[path = "../../collector/src/wire/oracle.rs"]

@@ -65,6 +65,7 @@ fn good_segment(body: &[u8]) -> Vec<u8> {
     let state = tempfile::tempdir().expect("a folder");
     let recovered = recover(state.path()).expect("an empty log");
     let options = crate::wal::WriterOptions {
+        durability: crate::wal::Durability::Sync,
         segment_bytes: 1 << 20,
         limit_bytes: 1 << 30,
         hold: None,
