@@ -4,6 +4,13 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+/// [`start`] for a command that may take long: says what it is about where somebody waits, or is told to.
+pub(crate) fn start_with_progress(default: &str, asked_for: bool) {
+    let shown = asked_for || std::io::stderr().is_terminal();
+    let level = if shown { "info" } else { "off" };
+    start(&format!("{default},{}={level}", marginlake_reporter::progress::TARGET));
+}
+
 /// Starts logging at `default` level, or what `MARGINLAKE_LOG` says (`info`, `debug`, `marginlake_collector=debug`…).
 pub(crate) fn start(default: &str) {
     // The library warns each time that keeping a version is new in it; our tests keep that promise.

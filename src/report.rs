@@ -74,6 +74,9 @@ pub(crate) struct ReportArgs {
     /// Leave the small files of closed days alone, which are otherwise compacted behind the report as by `marginlake maintain`
     #[arg(long)]
     no_maintain: bool,
+    /// Say on standard error what is being done; on a terminal always
+    #[arg(long)]
+    progress: bool,
     /// Configuration file (TOML)
     #[arg(long, env = "MARGINLAKE_CONFIG")]
     config: Option<PathBuf>,
@@ -150,7 +153,7 @@ fn currency(text: &str) -> Result<Currency, String> {
 }
 
 pub(crate) fn run(args: ReportArgs) -> anyhow::Result<()> {
-    crate::logging::start("marginlake=info,marginlake_reporter=info");
+    crate::logging::start_with_progress("marginlake=info,marginlake_reporter=info", args.progress);
     let file = config::load(args.config.as_deref())?;
     let (catalogue, rules) = (file.catalogue()?, file.rules()?);
     let night = args.yesterday.then(|| Night::before(Utc::now(), args.days));

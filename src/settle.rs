@@ -28,10 +28,13 @@ pub(crate) struct SettleArgs {
     /// Settle up to this day, inclusive (YYYY-MM-DD)
     #[arg(long)]
     to: Option<NaiveDate>,
+    /// Say on standard error what is being done; on a terminal always
+    #[arg(long)]
+    progress: bool,
 }
 
 pub(crate) fn run(args: SettleArgs) -> anyhow::Result<()> {
-    crate::logging::start("marginlake=info,marginlake_reporter=info");
+    crate::logging::start_with_progress("marginlake=info,marginlake_reporter=info", args.progress);
     let file = config::load(args.config.as_deref())?;
     let (catalogue, rules) = (file.catalogue()?, file.rules()?);
     let (outcome, outlook, strange) = crate::runtime()?.block_on(async {

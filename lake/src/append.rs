@@ -144,6 +144,11 @@ impl LakeTable {
         self.commit_staged(staged, Replaced::Dates(dates), transactions).await
     }
 
+    /// [`LakeTable::replace_all`] by rows that were staged before.
+    pub async fn replace_all_by_staged(&mut self, staged: Staged, transactions: &[AppTransaction]) -> Result<(), LakeError> {
+        self.commit_staged(staged, Replaced::All, transactions).await
+    }
+
     async fn commit_staged(
         &mut self,
         staged: Staged,

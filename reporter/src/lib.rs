@@ -10,6 +10,7 @@ pub mod marts;
 pub mod outcomes;
 pub mod output;
 pub mod prices_sql;
+pub mod progress;
 pub mod reconcile;
 pub mod report;
 pub mod reprice;

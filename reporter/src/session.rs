@@ -10,6 +10,8 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use datafusion::catalog::TableProvider;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::functions::encoding::expr_fn::encode;
 use datafusion::logical_expr::{Expr, cast, col, lit};
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -59,6 +61,13 @@ pub fn empty_session() -> SessionContext {
         .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
         .set_str("datafusion.execution.time_zone", "+00:00");
     SessionContext::new_with_config(config)
+}
+
+/// [`empty_session`] whose queries hold about `bytes` in memory: what is beyond goes to files of the machine's temporary folder.
+pub(crate) fn bounded_session(bytes: usize) -> Result<SessionContext, DataFusionError> {
+    let memory = Arc::new(FairSpillPool::new(bytes));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(memory).build_arc()?;
+    Ok(SessionContext::new_with_config_rt(empty_session().copied_config(), runtime))
 }
 
 /// A session with every table of the lake, ready for queries.

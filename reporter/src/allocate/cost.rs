@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Dimension;
 use super::method::{AllocationMethod, RevenueKey, SpreadKey};
-use super::pools::{DayAmounts, Earner, RevenuePools};
-use super::spread::{KeyAmount, KeyRows, by_month, revenue_by_key};
+use super::pools::{Earner, RevenuePools};
+use super::spread::{KeyAmounts, KeyRows, revenue_by_key};
 use super::weights::{CustomerWeights, MonthWeights};
+use super::{DayAmounts, Dimension};
 use crate::revenue::time::Day;
 use crate::revenue::{Amount, Currency};
 use serde::Deserialize;
@@ -71,13 +71,13 @@ pub struct CostPools {
     no_rate: BTreeMap<(CostSource, Currency), DayAmounts>,
 }
 
-/// A row of `cost_by_key`.
+/// Rows of `cost_by_key`: what a key gets of one source in one way.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyCost {
     /// What it is part of.
     pub source: CostSource,
-    /// Whose it is.
-    pub row: KeyAmount,
+    /// Whose it is, and when.
+    pub amounts: KeyAmounts,
 }
 
 /// How a bill is spread in one dimension.
@@ -97,17 +97,12 @@ impl CostPools {
 
     /// Adds a day of the bill that stands at `bill` among the bills.
     pub fn add_bill(&mut self, source: CostSource, bill: usize, feature: Option<String>, day: Day, amount: Amount) {
-        *self
-            .spread
-            .entry((source, bill, feature))
-            .or_default()
-            .entry(day)
-            .or_default() += amount;
+        self.spread.entry((source, bill, feature)).or_default().add(day, amount);
     }
 
     /// Adds an amount that stays in its own currency.
     pub fn add_without_rate(&mut self, source: CostSource, currency: Currency, day: Day, amount: Amount) {
-        *self.no_rate.entry((source, currency)).or_default().entry(day).or_default() += amount;
+        self.no_rate.entry((source, currency)).or_default().add(day, amount);
     }
 
     /// True if there is nothing in it.
@@ -118,8 +113,8 @@ impl CostPools {
     /// First and last day that cost anything.
     pub fn days(&self) -> Option<(Day, Day)> {
         let spread = self.spread.values().chain(self.no_rate.values());
-        let spread = spread.filter_map(|days| Some((*days.keys().next()?, *days.keys().next_back()?)));
         spread
+            .filter_map(DayAmounts::span)
             .chain(self.known.values().filter_map(RevenuePools::days))
             .reduce(|(first, last), (other_first, other_last)| (first.min(other_first), last.max(other_last)))
     }
@@ -135,10 +130,10 @@ pub fn cost_by_key(
     currency: Currency,
 ) -> Vec<KeyCost> {
     let mut costs = Vec::new();
-    let mut keep = |source: &CostSource, rows: Vec<KeyAmount>| {
-        costs.extend(rows.into_iter().map(|row| KeyCost {
+    let mut keep = |source: &CostSource, rows: Vec<KeyAmounts>| {
+        costs.extend(rows.into_iter().map(|amounts| KeyCost {
             source: source.clone(),
-            row,
+            amounts,
         }));
     };
     for (source, known) in &pools.known {
@@ -149,10 +144,10 @@ pub fn cost_by_key(
         match (dimension, feature, bills.get(*bill)) {
             (Dimension::Feature, Some(feature), _) => rows.add_days(feature, AllocationMethod::Direct, days),
             (_, _, weights) => {
-                for (month, days) in by_month(days) {
+                for (month, days) in days.months() {
                     let keys = weights.map_or(&[][..], |weights| weights.months.of(month));
                     let by = weights.map_or_else(SpreadKey::default, |weights| weights.by);
-                    rows.allocate(&days, keys, AllocationMethod::Month(by));
+                    rows.allocate(days, keys, AllocationMethod::Month(by));
                 }
             }
         }
@@ -218,7 +213,9 @@ mod tests {
             for dimension in Dimension::ALL {
                 let mut sums: BTreeMap<(String, Day), Amount> = BTreeMap::new();
                 for cost in cost_by_key(dimension, &pools, &bills, &CustomerWeights::default(), RevenueKey::Cost, Currency::USD) {
-                    *sums.entry((cost.source.name, cost.row.day)).or_default() += cost.row.amount;
+                    for (day, amount) in cost.amounts.days.iter() {
+                        *sums.entry((cost.source.name.clone(), day)).or_default() += amount;
+                    }
                 }
                 sums.retain(|_, amount| !amount.is_zero());
                 prop_assert_eq!(&sums, &by_day, "{:?}", dimension);

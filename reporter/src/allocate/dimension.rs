@@ -80,6 +80,11 @@ impl Dimension {
         }
     }
 
+    /// True where there may be about as many keys as calls.
+    pub fn has_many_keys(self) -> bool {
+        matches!(self, Dimension::Customer | Dimension::User) || self.is_passing()
+    }
+
     /// True where keys come and go within days and are too many to have a row on each day of a month.
     pub fn is_passing(self) -> bool {
         matches!(self, Dimension::Conversation | Dimension::Task)

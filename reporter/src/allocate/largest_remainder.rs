@@ -4,8 +4,6 @@
 //! to the earlier part. Days are split cumulatively, so that a month's parts are those of the month's total and each
 //! day's parts sum to the day.
 
-use std::cmp::Ordering;
-
 use arrow::datatypes::i256;
 
 use crate::revenue::Amount;
@@ -19,18 +17,21 @@ pub fn split(total: Amount, weights: &[i128]) -> Option<Vec<Amount>> {
     if sum == 0 {
         return None;
     }
+    // What one takes all of needs no quotients; most customers use one agent, one prompt, one task.
+    if weights.iter().filter(|weight| **weight > 0).count() == 1 {
+        let all = |weight: &i128| if *weight > 0 { total } else { Amount::ZERO };
+        return Some(weights.iter().map(all).collect());
+    }
     let magnitude = total.scaled().abs();
     let (mut parts, rests): (Vec<i128>, Vec<i128>) =
         weights.iter().map(|weight| multiply_divide(magnitude, *weight, sum)).unzip();
     let left_over = magnitude - parts.iter().sum::<i128>();
-    let mut order: Vec<usize> = (0..parts.len()).collect();
-    order.sort_by(|left, right| match rests[*right].cmp(&rests[*left]) {
-        Ordering::Equal => left.cmp(right),
-        unequal => unequal,
-    });
     // Fewer units are left over than there are remainders above zero, so that no part without weight gets any.
-    for index in order.into_iter().take(left_over as usize) {
-        parts[index] += 1;
+    if left_over > 0 {
+        let mut order: Vec<usize> = (0..parts.len()).collect();
+        let by_remainder = |left: &usize, right: &usize| rests[*right].cmp(&rests[*left]).then(left.cmp(right));
+        order.select_nth_unstable_by(left_over as usize - 1, by_remainder);
+        order[..left_over as usize].iter().for_each(|index| parts[*index] += 1);
     }
     let sign = if total.is_negative() { -1 } else { 1 };
     Some(parts.into_iter().map(|part| Amount::from_scaled(sign * part)).collect())

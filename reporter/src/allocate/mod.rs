@@ -5,6 +5,7 @@
 //! its own, and what is allocated is marked as such.
 
 pub mod cost;
+pub mod day_amounts;
 pub mod dimension;
 pub mod largest_remainder;
 pub mod method;
@@ -15,10 +16,11 @@ pub mod weight_table;
 pub mod weights;
 
 pub use cost::{CostClass, CostPools, KeyCost, cost_by_key};
+pub use day_amounts::DayAmounts;
 pub use dimension::Dimension;
 pub use method::{AllocationMethod, RevenueKey, SpreadKey};
 pub use pools::{Earner, RevenuePools};
-pub use spread::{KeyAmount, revenue_by_key};
+pub use spread::{KeyAmounts, revenue_by_key};
 pub use weight_table::WeightTable;
 pub use weights::{CustomerWeights, MonthWeights, Weight};
 

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::DayAmounts;
 use crate::revenue::daily::RevenueDay;
-use crate::revenue::time::{Day, month_of};
+use crate::revenue::time::Day;
 use crate::revenue::{Amount, Currency};
-
-/// Amounts by day.
-pub type DayAmounts = BTreeMap<Day, Amount>;
 
 /// What is known about where revenue comes from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -44,24 +42,31 @@ impl Earner {
 }
 
 impl RevenuePools {
-    /// Adds what one line earns on one day.
-    pub fn add(&mut self, day: &RevenueDay<'_>) {
-        let Some(reported) = day.report_amount else {
-            *self.no_rate.entry(day.line.currency).or_default().entry(day.day).or_default() += day.amount;
-            return;
-        };
-        let earner = Earner::of(day);
-        *self.earned.entry(earner).or_default().entry(day.day).or_default() += reported;
+    /// Adds what one line earns on its days. Whose it is is looked up once, and again where the line changes hands.
+    pub fn add_line<'a>(&mut self, days: impl Iterator<Item = RevenueDay<'a>>) {
+        let mut earner: Option<(Option<&'a str>, &mut DayAmounts)> = None;
+        for day in days {
+            let Some(reported) = day.report_amount else {
+                self.no_rate.entry(day.line.currency).or_default().add(day.day, day.amount);
+                continue;
+            };
+            let amounts = match earner.take() {
+                Some((customer, amounts)) if customer == day.customer_id => amounts,
+                _ => self.earned.entry(Earner::of(&day)).or_default(),
+            };
+            amounts.add(day.day, reported);
+            earner = Some((day.customer_id, amounts));
+        }
     }
 
     /// Adds an amount of an earner in the report's currency.
     pub fn add_amount(&mut self, earner: Earner, day: Day, amount: Amount) {
-        *self.earned.entry(earner).or_default().entry(day).or_default() += amount;
+        self.earned.entry(earner).or_default().add(day, amount);
     }
 
     /// Adds an amount that stays in its own currency.
     pub fn add_without_rate(&mut self, currency: Currency, day: Day, amount: Amount) {
-        *self.no_rate.entry(currency).or_default().entry(day).or_default() += amount;
+        self.no_rate.entry(currency).or_default().add(day, amount);
     }
 
     /// True if there is nothing in it.
@@ -74,8 +79,9 @@ impl RevenuePools {
         let mut earned: BTreeMap<(&str, Day, &str), Amount> = BTreeMap::new();
         for (earner, days) in &self.earned {
             if let (Some(customer), Some(plan)) = (&earner.customer_id, &earner.plan) {
-                for (day, amount) in days {
-                    *earned.entry((customer, month_of(*day), plan)).or_default() += *amount;
+                for (month, days) in days.months() {
+                    let amount: Amount = days.iter().map(|(_, amount)| *amount).sum();
+                    *earned.entry((customer, month, plan)).or_default() += amount;
                 }
             }
         }
@@ -99,23 +105,22 @@ impl RevenuePools {
 
     /// Everything in the report's currency.
     pub fn total(&self) -> Amount {
-        self.earned.values().flat_map(BTreeMap::values).copied().sum()
+        self.earned.values().map(DayAmounts::total).sum()
     }
 
     /// Everything that stays in its own currency.
     pub fn total_without_rate(&self) -> BTreeMap<Currency, Amount> {
         self.no_rate
             .iter()
-            .map(|(currency, days)| (*currency, days.values().copied().sum()))
+            .map(|(currency, days)| (*currency, days.total()))
             .collect()
     }
 
     /// First and last day that earn anything.
     pub fn days(&self) -> Option<(Day, Day)> {
-        let all = || self.earned.values().chain(self.no_rate.values());
-        let first = all().filter_map(|days| days.keys().next()).min()?;
-        let last = all().filter_map(|days| days.keys().next_back()).max()?;
-        Some((*first, *last))
+        let all = self.earned.values().chain(self.no_rate.values());
+        all.filter_map(DayAmounts::span)
+            .reduce(|(first, last), (other_first, other_last)| (first.min(other_first), last.max(other_last)))
     }
 }
 

@@ -3,22 +3,20 @@
 //! The rule of the default: what a customer pays in a calendar month goes to the keys in proportion to what they cost
 //! that customer in that month. Revenue of a month without cost stays `(unallocated)`; revenue of nobody `(unmatched)`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::method::{AllocationMethod, RevenueKey};
-use super::pools::{DayAmounts, RevenuePools};
+use super::pools::RevenuePools;
 use super::share_out::{by_share, in_turn};
 use super::weights::{CustomerWeights, Weight};
-use super::{Dimension, NO_RATE, UNALLOCATED, UNMATCHED};
-use crate::revenue::time::{Day, month_of};
+use super::{DayAmounts, Dimension, NO_RATE, UNALLOCATED, UNMATCHED};
+use crate::revenue::time::Day;
 use crate::revenue::{Amount, Currency};
 
-/// What a key gets on a day in one way: a row of `revenue_by_key`, and all but one of `cost_by_key`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct KeyAmount {
-    /// UTC day.
-    pub day: Day,
+/// What a key gets in one way on its days: rows of `revenue_by_key`, and all but two columns of those of `cost_by_key`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyAmounts {
     /// Key of the dimension, or a row of its own in brackets.
     pub key: Arc<str>,
     /// The report's currency, but for `(no rate)`.
@@ -26,44 +24,29 @@ pub struct KeyAmount {
     /// How it came here.
     pub method: AllocationMethod,
     /// Signed, net.
-    pub amount: Amount,
+    pub days: DayAmounts,
 }
 
-impl KeyAmount {
-    /// The part that is an allocation, not a fact.
-    pub fn allocated(&self) -> Amount {
-        if self.method.is_allocation() {
-            self.amount
-        } else {
-            Amount::ZERO
-        }
-    }
-}
-
-/// All rows of one dimension, sorted. They sum to the pools, day by day.
+/// All rows of one dimension, by key, currency and method. They sum to the pools, day by day.
 pub fn revenue_by_key(
     dimension: Dimension,
     pools: &RevenuePools,
     weights: &CustomerWeights,
     by: RevenueKey,
     currency: Currency,
-) -> Vec<KeyAmount> {
+) -> Vec<KeyAmounts> {
     let mut rows = KeyRows::new(dimension, currency);
     let mut to_allocate: BTreeMap<&str, DayAmounts> = BTreeMap::new();
     for (earner, days) in &pools.earned {
         match (dimension.known_key(earner), &earner.customer_id) {
             (Some(key), _) => rows.add_days(key, AllocationMethod::Direct, days),
             (None, None) => rows.add_days(UNMATCHED, AllocationMethod::None, days),
-            (None, Some(customer)) => {
-                let pool = to_allocate.entry(customer).or_default();
-                days.iter()
-                    .for_each(|(day, amount)| *pool.entry(*day).or_default() += *amount);
-            }
+            (None, Some(customer)) => to_allocate.entry(customer).or_default().add_all(days),
         }
     }
     for (customer, days) in &to_allocate {
-        for (month, days) in by_month(days) {
-            rows.allocate(&days, weights.of(customer, month), AllocationMethod::CustomerMonth(by));
+        for (month, days) in days.months() {
+            rows.allocate(days, weights.of(customer, month), AllocationMethod::CustomerMonth(by));
         }
     }
     for (currency, days) in &pools.no_rate {
@@ -72,12 +55,13 @@ pub fn revenue_by_key(
     rows.finish()
 }
 
-/// Rows of one dimension on their way.
+/// Rows of one dimension on their way: each key, currency and method once.
 #[derive(Debug)]
 pub(super) struct KeyRows {
     dimension: Dimension,
     currency: Currency,
-    rows: Vec<KeyAmount>,
+    rows: Vec<KeyAmounts>,
+    places: HashMap<(Arc<str>, Currency, AllocationMethod), usize>,
 }
 
 impl KeyRows {
@@ -86,22 +70,32 @@ impl KeyRows {
             dimension,
             currency,
             rows: Vec::new(),
+            places: HashMap::new(),
         }
     }
 
-    fn add(&mut self, day: Day, key: &Arc<str>, method: AllocationMethod, amount: Amount) {
-        self.rows.push(KeyAmount {
-            day,
-            key: Arc::clone(key),
-            currency: self.currency,
-            method,
-            amount,
-        });
+    fn place(&mut self, key: &Arc<str>, method: AllocationMethod) -> usize {
+        let (currency, next) = (self.currency, self.rows.len());
+        let place = *self.places.entry((Arc::clone(key), currency, method)).or_insert(next);
+        if place == next {
+            self.rows.push(KeyAmounts {
+                key: Arc::clone(key),
+                currency,
+                method,
+                days: DayAmounts::default(),
+            });
+        }
+        place
+    }
+
+    fn add(&mut self, key: &str, method: AllocationMethod, days: impl Iterator<Item = (Day, Amount)>) {
+        let place = self.place(&key.into(), method);
+        let amounts = &mut self.rows[place].days;
+        days.for_each(|(day, amount)| amounts.add(day, amount));
     }
 
     pub(super) fn add_days(&mut self, key: &str, method: AllocationMethod, days: &DayAmounts) {
-        let key = key.into();
-        days.iter().for_each(|(day, amount)| self.add(*day, &key, method, *amount));
+        self.add(key, method, days.iter());
     }
 
     /// Amounts that stay in their own currency.
@@ -115,42 +109,29 @@ impl KeyRows {
     pub(super) fn allocate(&mut self, days: &[(Day, Amount)], weights: &[Weight], method: AllocationMethod) {
         let share = if self.dimension.is_passing() { in_turn } else { by_share };
         let Some(parts) = share(days, weights) else {
-            let key: Arc<str> = UNALLOCATED.into();
-            for (day, amount) in days {
-                self.add(*day, &key, AllocationMethod::None, *amount);
-            }
-            return;
+            return self.add(UNALLOCATED, AllocationMethod::None, days.iter().copied());
         };
+        // A key has parts on many days, and is looked up once.
+        let mut places: Vec<Option<usize>> = vec![None; weights.len()];
         for part in parts {
-            self.add(part.day, &weights[part.key].key, method, part.amount);
+            let place = *places[part.key].get_or_insert_with(|| self.place(&weights[part.key].key, method));
+            self.rows[place].days.add(part.day, part.amount);
         }
     }
 
-    /// The rows in their order, each day, key and method once.
-    pub(super) fn finish(mut self) -> Vec<KeyAmount> {
-        self.rows.sort();
-        self.rows.dedup_by(|row, kept| {
-            let same = (row.day, &row.key, row.currency, row.method) == (kept.day, &kept.key, kept.currency, kept.method);
-            if same {
-                kept.amount += row.amount;
-            }
-            same
-        });
+    /// The rows in their order.
+    pub(super) fn finish(mut self) -> Vec<KeyAmounts> {
+        self.rows
+            .sort_by(|left, right| (&left.key, left.currency, left.method).cmp(&(&right.key, right.currency, right.method)));
         self.rows
     }
-}
-
-pub(super) fn by_month(days: &DayAmounts) -> BTreeMap<Day, Vec<(Day, Amount)>> {
-    let mut months: BTreeMap<Day, Vec<(Day, Amount)>> = BTreeMap::new();
-    days.iter()
-        .for_each(|(day, amount)| months.entry(month_of(*day)).or_default().push((*day, *amount)));
-    months
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::pools::Earner;
     use super::*;
+    use crate::revenue::time::month_of;
     use proptest::prelude::*;
 
     const MAY_1: Day = 20_574;
@@ -167,7 +148,7 @@ mod tests {
                 feature: feature.map(str::to_owned),
                 ..Earner::default()
             };
-            *pools.earned.entry(earner).or_default().entry(*day).or_default() += usd(amount);
+            pools.add_amount(earner, *day, usd(amount));
         }
         pools
     }
@@ -189,14 +170,14 @@ mod tests {
         }
     }
 
-    fn by_cost(dimension: Dimension, pools: &RevenuePools, shares: &CustomerWeights) -> Vec<KeyAmount> {
+    fn by_cost(dimension: Dimension, pools: &RevenuePools, shares: &CustomerWeights) -> Vec<KeyAmounts> {
         revenue_by_key(dimension, pools, shares, RevenueKey::Cost, Currency::USD)
     }
 
-    fn sums(rows: &[KeyAmount]) -> Vec<(&str, &str, String)> {
+    fn sums(rows: &[KeyAmounts]) -> Vec<(&str, &str, String)> {
         let mut sums: BTreeMap<(&str, &str), Amount> = BTreeMap::new();
         rows.iter()
-            .for_each(|row| *sums.entry((&row.key, row.method.name())).or_default() += row.amount);
+            .for_each(|row| *sums.entry((&row.key, row.method.name())).or_default() += row.days.total());
         sums.into_iter()
             .map(|((key, method), amount)| (key, method, amount.to_string()))
             .collect()
@@ -263,12 +244,12 @@ mod tests {
                 let name = |prefix: &str, number: u8| (number > 0).then(|| format!("{prefix}{number}"));
                 let earner = Earner { customer_id: name("c", customer), feature: name("f", feature.saturating_sub(1)), ..Earner::default() };
                 let amount = Amount::from_scaled(scaled.into());
-                *pools.earned.entry(earner).or_default().entry(day).or_default() += amount;
+                pools.add_amount(earner, day, amount);
                 *by_day.entry((day, Currency::USD)).or_default() += amount;
             }
             for (day, scaled) in foreign {
                 let amount = Amount::from_scaled(scaled.into());
-                *pools.no_rate.entry(Currency::EUR).or_default().entry(day).or_default() += amount;
+                pools.add_without_rate(Currency::EUR, day, amount);
                 *by_day.entry((day, Currency::EUR)).or_default() += amount;
             }
             let mut unique = BTreeMap::new();
@@ -282,7 +263,7 @@ mod tests {
             for dimension in Dimension::ALL {
                 let mut sums: BTreeMap<(Day, Currency), Amount> = BTreeMap::new();
                 for row in by_cost(dimension, &pools, &shares) {
-                    *sums.entry((row.day, row.currency)).or_default() += row.amount;
+                    row.days.iter().for_each(|(day, amount)| *sums.entry((day, row.currency)).or_default() += amount);
                 }
                 sums.retain(|_, amount| !amount.is_zero());
                 let expected: BTreeMap<_, _> = by_day.clone().into_iter().filter(|(_, amount)| !amount.is_zero()).collect();

@@ -286,3 +286,45 @@ async fn a_report_keeps_the_marts_of_a_closed_month_and_moves_the_others() {
     assert_eq!(again.manifest.totals.margin["USD"]["revenue"], "620.000000000000");
     assert!(again.restated.is_empty(), "no cost moved");
 }
+
+#[tokio::test]
+async fn days_of_a_closed_month_that_nobody_asked_for_stay_as_they_are_and_out_of_the_report() {
+    let days = [OCTOBER, OCTOBER + DAY, OCTOBER + 20 * DAY];
+    let books = Books::new(&[span(1, days[0], 250), span(2, days[1], 250), span(3, days[2], 250)]).await;
+    let report = async |from: Option<&str>| {
+        let path = books.folder.path().join("revenue.csv");
+        std::fs::write(
+            &path,
+            "customer_id,amount,currency,period_start,period_end\nacme,31,USD,2026-10-01,2026-11-01\n",
+        )
+        .unwrap();
+        let options = ReportOptions {
+            revenue: RevenueInputs {
+                files: vec![path],
+                ..Default::default()
+            },
+            from: from.map(|day| day.parse().unwrap()),
+            ..Default::default()
+        };
+        let inputs = report::read_inputs(&options).unwrap();
+        report::report(&books.lake, None, &options, inputs).await.unwrap().model
+    };
+    let tables = ["margin_daily", "margin_by_customer", "revenue_by_key", "data_quality"];
+    let counted = async || {
+        let mut rows = Vec::new();
+        for table in tables {
+            let of = format!("select date, count(*) as n from {table} where date < '2026-11-01' group by 1 order by 1");
+            rows.push(books.rows(&of).await);
+        }
+        rows
+    };
+    report(None).await;
+    books.close().await.unwrap();
+    let before = counted().await;
+    // A later month, and a part of the closed one.
+    assert_eq!(report(Some("2026-11-01")).await.total.revenue, Amount::ZERO);
+    assert_eq!(counted().await, before);
+    let of_two_weeks = report(Some("2026-10-18")).await;
+    assert_eq!(of_two_weeks.total.revenue, Amount::parse_major("14").unwrap());
+    assert_eq!(counted().await, before);
+}

@@ -241,9 +241,8 @@ async fn other_costs(
     condition: &str,
 ) -> Result<BTreeMap<String, Vec<(String, Amount)>>, DataFusionError> {
     let sql = format!(
-        "SELECT key, line['price_id'] AS rule, CAST(sum(line['amount']) AS DECIMAL(38, 12)) AS cost FROM \
-         (SELECT {key} AS key, unnest(cost_lines) AS line FROM report_calls WHERE cost_class = 'other_cogs' AND {condition}) \
-         WHERE line['price_id'] IS NOT NULL GROUP BY 1, 2 ORDER BY cost DESC, rule"
+        "SELECT {key} AS key, item AS rule, CAST(sum(amount) AS DECIMAL(38, 12)) AS cost FROM receipts \
+         WHERE cost_class = 'other_cogs' AND item IS NOT NULL AND {condition} GROUP BY 1, 2 ORDER BY cost DESC, rule"
     );
     let mut costs: BTreeMap<String, Vec<(String, Amount)>> = BTreeMap::new();
     for batch in session.sql(&sql).await?.collect().await? {

@@ -60,14 +60,13 @@ impl ModelUsage {
     }
 }
 
-/// What the calls that `condition` selects used, by `key`: two expressions over the columns of `report_calls`.
+/// What the calls that `condition` selects used, by `key`: two expressions over the keys of `call_cells` and `receipts`.
 pub async fn usage_by(session: &SessionContext, key: &str, condition: &str) -> Result<BTreeMap<String, Usage>, DataFusionError> {
-    let some = format!(
-        "SELECT {key} AS key, coalesce(nullif(response_model, ''), nullif(request_model, ''), '(unattributed)') AS model, \
-         cost_usd, cost_lines FROM report_calls WHERE cost_class = 'model' AND cost_usd IS NOT NULL AND {condition}"
-    );
     let mut found: BTreeMap<String, Usage> = BTreeMap::new();
-    let totals = format!("SELECT key, model, count(*) AS calls, sum(cost_usd) AS cost FROM ({some}) GROUP BY key, model");
+    let totals = format!(
+        "SELECT {key} AS key, model, sum(calls) - sum(unpriced_calls) AS calls, sum(model_cost_usd) AS cost \
+         FROM call_cells WHERE {condition} GROUP BY 1, 2 HAVING sum(calls) > sum(unpriced_calls)"
+    );
     for batch in session.sql(&totals).await?.collect().await? {
         let (keys, models) = (texts(&batch, 0)?, texts(&batch, 1)?);
         let (calls, costs) = (
@@ -81,9 +80,9 @@ pub async fn usage_by(session: &SessionContext, key: &str, condition: &str) -> R
         }
     }
     let lines = format!(
-        "SELECT key, model, line['unit'] AS unit, CAST(sum(line['quantity']) AS DECIMAL(38, 12)) AS quantity, \
-         CAST(sum(line['amount']) AS DECIMAL(38, 12)) AS amount \
-         FROM (SELECT key, model, unnest(cost_lines) AS line FROM ({some})) GROUP BY 1, 2, 3"
+        "SELECT {key} AS key, model, item AS unit, CAST(sum(quantity) AS DECIMAL(38, 12)) AS quantity, \
+         CAST(sum(amount) AS DECIMAL(38, 12)) AS amount \
+         FROM receipts WHERE cost_class = 'model' AND {condition} GROUP BY 1, 2, 3"
     );
     for batch in session.sql(&lines).await?.collect().await? {
         let (keys, models, units) = (texts(&batch, 0)?, texts(&batch, 1)?, texts(&batch, 2)?);

@@ -2,7 +2,7 @@
 --
 -- `calls_of_months` is `calls` for those months with three more columns: `cost`, the call's cost in the report's currency;
 -- `currency`, which is USD where no exchange rate is known for the day; and `no_rate`, which says so. In USD `cost` is
--- `cost_usd`. `customer_plans` has the plan that earned most from a customer in a month.
+-- `cost_usd`.
 -- A cost that is not known is NULL and is in no sum; `unpriced_calls` counts the calls that have none.
 SELECT
     calls.date,
@@ -16,7 +16,6 @@ SELECT
     CASE WHEN nullif(prompt_name, '') IS NULL THEN '(unattributed)'
          WHEN nullif(prompt_version, '') IS NULL THEN prompt_name
          ELSE prompt_name || '@' || prompt_version END AS prompt,
-    CASE WHEN nullif(calls.customer_id, '') IS NULL THEN '(unattributed)' ELSE coalesce(plans.plan, '(no plan)') END AS plan,
     trace_id,
     span_id,
     request_model,
@@ -27,6 +26,7 @@ SELECT
     environment,
     provider,
     role,
+    cost_class,
     currency,
     no_rate,
     CASE WHEN cost_class = 'model' THEN cost END AS model_cost,
@@ -50,6 +50,7 @@ SELECT
     1 AS every_call,
     coalesce(input_tokens, 0) + coalesce(output_tokens, 0) AS every_token,
     CASE WHEN cost_class IN ('model', 'other_cogs') THEN cost_usd END AS cogs_usd,
+    CASE WHEN cost_class = 'model' THEN cost_usd END AS model_cost_usd,
     CASE WHEN duration_ms BETWEEN 0 AND 86400000000 THEN CAST(duration_ms * 1000 AS BIGINT) ELSE 0 END AS duration_us
 FROM (
     SELECT *,
@@ -61,5 +62,3 @@ FROM (
                    + coalesce(output_image, 0) END AS output_tokens
     FROM calls_of_months
 ) AS calls
-LEFT JOIN customer_plans AS plans
-    ON plans.customer_id = calls.customer_id AND plans.month = CAST(date_trunc('month', calls.date) AS DATE)

@@ -1,21 +1,21 @@
 //! What the marts read of calls: the report's months in the report's currency, read once and added up, and views over them.
 //!
-//! `call_rows.sql` spells a call's keys and costs out, `month_cells.sql` adds them up; `call_cells` and `call_facts` are the
-//! report's days of them, `model_calls` the model calls of those days with their ids and times, and `report_calls` the calls of
-//! those days as they are, with their cost in the report's currency.
+//! `call_rows.sql` spells a call's keys and costs out, `month_cells.sql` adds them up, and `receipt_cells.sql` adds up what they
+//! used. Both are made of some days at a time, so that memory is that of these days. `call_cells` and `receipts` are the
+//! report's days of them, `call_facts` those days of the calls themselves, `model_calls` the model calls among those, and
+//! `report_calls` the calls as they are.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Date32Array, Decimal128Array, Decimal128Builder, Int64Array, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Schema};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Int64Type, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
-use datafusion::prelude::{SessionContext, col, lit};
-use datafusion::scalar::ScalarValue;
+use datafusion::prelude::SessionContext;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
 
 use super::functions::register_functions;
-use super::spool::Spool;
+use super::spool::{Purpose, Spool, SpoolWriter};
 use super::{Window, replace_table};
 use crate::revenue::fx::Rates;
 use crate::revenue::time::{Day, day_text};
@@ -23,6 +23,9 @@ use crate::revenue::{Amount, Currency};
 
 const CALL_ROWS: &str = include_str!("call_rows.sql");
 const MONTH_CELLS: &str = include_str!("month_cells.sql");
+const RECEIPT_CELLS: &str = include_str!("receipt_cells.sql");
+/// Calls that are added up at a time; a day is never parted.
+const CALLS_AT_A_TIME: i64 = 500_000;
 const DEAREST_RATE: &str = include_str!("dearest_rate.sql");
 /// Keys of a call; amounts without an exchange rate stand under `(no rate)` in each of them.
 const KEYS: [&str; 9] = [
@@ -52,14 +55,68 @@ pub struct ReportCalls<'a> {
     pub target_margin_pct: Amount,
 }
 
-/// What is kept while the marts are built.
-#[derive(Debug)]
+/// The calls of some months, added up. They are kept as long as anybody asks.
+#[derive(Debug, Clone)]
 pub struct Facts {
-    _cells: Spool,
+    months: Window,
+    cells: Arc<Spool>,
+    receipts: Arc<Spool>,
+    /// Days that have calls, with how many.
+    days: Vec<(Day, i64)>,
 }
 
-/// Registers all of it, and the functions of the marts. The session must have `calls`.
+impl Facts {
+    /// True if every day of `window` is added up.
+    pub(crate) fn reach(&self, window: Window) -> bool {
+        self.months.from <= window.from && window.to <= self.months.to
+    }
+
+    /// Days of `window` that have calls, with how many.
+    pub(crate) fn calls_by_day(&self, window: Window) -> Vec<(Day, i64)> {
+        self.days.iter().copied().filter(|(day, _)| window.contains(*day)).collect()
+    }
+}
+
+/// Adds the calls up and registers all of it, and the functions of the marts. The session must have `calls`.
 pub async fn register_calls(session: &SessionContext, calls: &ReportCalls<'_>) -> Result<Facts, DataFusionError> {
+    register_scope(session, calls).await?;
+    let months = calls.window.months();
+    let mut cells: Option<SpoolWriter> = None;
+    let mut receipts: Option<SpoolWriter> = None;
+    let days_with_calls = calls_by_day(session).await?;
+    for days in parts(&days_with_calls, CALLS_AT_A_TIME).chain(days_with_calls.is_empty().then_some(months)) {
+        register_months(session, days, calls.currency).await?;
+        for (rows, sql) in [(&mut cells, MONTH_CELLS), (&mut receipts, RECEIPT_CELLS)] {
+            // A plan may say of texts what its rows are not: what runs knows.
+            let added = session.sql(sql).await?.execute_stream().await?;
+            let rows = rows.get_or_insert_with(|| SpoolWriter::new(added.schema(), Purpose::Scratch));
+            rows.push_all(added).await?;
+        }
+    }
+    let finished = |rows: Option<SpoolWriter>| rows.expect("there is one part at least").finish().map(Arc::new);
+    let facts = Facts {
+        months,
+        cells: finished(cells)?,
+        receipts: finished(receipts)?,
+        days: days_with_calls,
+    };
+    register_months(session, months, calls.currency).await?;
+    register_facts(session, calls, &facts).await?;
+    Ok(facts)
+}
+
+/// Registers what was added up before under the days of `calls`. The session must have `calls` too.
+pub(crate) async fn register_again(
+    session: &SessionContext,
+    calls: &ReportCalls<'_>,
+    facts: &Facts,
+) -> Result<(), DataFusionError> {
+    register_scope(session, calls).await?;
+    register_facts(session, calls, facts).await
+}
+
+/// What a report is about, and its months of calls.
+async fn register_scope(session: &SessionContext, calls: &ReportCalls<'_>) -> Result<(), DataFusionError> {
     register_functions(session);
     session.register_udf(in_report_currency(calls.rates.clone(), calls.currency));
     replace_table(
@@ -70,26 +127,77 @@ pub async fn register_calls(session: &SessionContext, calls: &ReportCalls<'_>) -
     )?;
     let scope = scope(calls)?;
     replace_table(session, "report_scope", vec![scope.clone()], scope.schema())?;
-    let months = calls.window.months();
-    let date = |day: Day| lit(ScalarValue::Date32(Some(day)));
-    let frame = session.table("calls").await?;
-    let frame = frame.filter(col("date").between(date(months.from), date(months.to)))?;
-    register(session, "months", frame.into_view())?;
-    register_view(session, "calls_of_months", &in_currency(calls.currency)).await?;
-    register_view(session, "call_rows", CALL_ROWS).await?;
+    register_months(session, calls.window.months(), calls.currency).await
+}
 
-    let cells = Spool::of(session, session.sql(MONTH_CELLS).await?).await?;
-    register(session, "month_cells", cells.table())?;
-    register_view(session, "call_cells", &days_of(session, "month_cells", calls).await?).await?;
-    register_view(session, "call_facts", &days_of(session, "call_rows", calls).await?).await?;
+/// The calls of some days, as they are and with their keys spelled out.
+async fn register_months(session: &SessionContext, days: Window, currency: Currency) -> Result<(), DataFusionError> {
+    let frame = session.table("calls").await?.filter(days.holds("date"))?;
+    register(session, "months", frame.into_view())?;
+    register_view(session, "calls_of_months", &in_currency(currency)).await?;
+    register_view(session, "call_rows", CALL_ROWS).await
+}
+
+async fn register_facts(session: &SessionContext, calls: &ReportCalls<'_>, facts: &Facts) -> Result<(), DataFusionError> {
+    register(session, "month_cells", facts.cells.table(session).await?)?;
+    register(session, "month_receipts", facts.receipts.table(session).await?)?;
+    show_cells(session, calls, calls.window).await?;
+    register_view(
+        session,
+        "receipts",
+        &days_of(session, "month_receipts", calls, calls.window).await?,
+    )
+    .await?;
+    register_view(
+        session,
+        "call_facts",
+        &days_of(session, "call_rows", calls, calls.window).await?,
+    )
+    .await?;
     let model_calls = "SELECT *, model_cost AS cost, error_calls = 1 AS is_error FROM call_facts WHERE calls = 1";
     register_view(session, "model_calls", model_calls).await?;
     let days = format!("SELECT * FROM calls_of_months WHERE {}", in_days(calls.window));
     register_view(session, "report_calls", &days).await?;
     let dearest = session.sql(DEAREST_RATE).await?;
     let schema = Arc::clone(dearest.schema().inner());
-    replace_table(session, "dearest_rate", dearest.collect().await?, schema)?;
-    Ok(Facts { _cells: cells })
+    replace_table(session, "dearest_rate", dearest.collect().await?, schema)
+}
+
+/// Registers some of the report's days as `call_cells`.
+pub(crate) async fn show_cells(session: &SessionContext, calls: &ReportCalls<'_>, days: Window) -> Result<(), DataFusionError> {
+    register_view(session, "call_cells", &days_of(session, "month_cells", calls, days).await?).await
+}
+
+async fn calls_by_day(session: &SessionContext) -> Result<Vec<(Day, i64)>, DataFusionError> {
+    let sql = "SELECT date, count(*) FROM months GROUP BY date ORDER BY date";
+    let mut days = Vec::new();
+    for batch in session.sql(sql).await?.collect().await? {
+        let dates = batch.column(0).as_primitive::<Date32Type>();
+        days.extend(
+            dates
+                .values()
+                .iter()
+                .copied()
+                .zip(batch.column(1).as_primitive::<Int64Type>().values().iter().copied()),
+        );
+    }
+    Ok(days)
+}
+
+/// Days in order, as many together as have about `most` rows.
+pub(crate) fn parts(days: &[(Day, i64)], most: i64) -> impl Iterator<Item = Window> + use<> {
+    let mut parts: Vec<Window> = Vec::new();
+    let mut rows = most;
+    for (day, count) in days {
+        match parts.last_mut() {
+            Some(part) if rows + count <= most => (part.to, rows) = (*day, rows + count),
+            _ => {
+                parts.push(Window { from: *day, to: *day });
+                rows = *count;
+            }
+        }
+    }
+    parts.into_iter()
 }
 
 /// Registers `outcomes`, and the calls that they are about: none where nobody told an outcome, since asking what became of
@@ -125,7 +233,7 @@ pub async fn register_payments(
 }
 
 /// Puts a table under a name, whatever stood there before.
-pub(super) fn register(
+pub(crate) fn register(
     session: &SessionContext,
     name: &str,
     table: Arc<dyn datafusion::catalog::TableProvider>,
@@ -136,7 +244,7 @@ pub(super) fn register(
 }
 
 /// Puts a query under a name, whatever stood there before.
-pub(super) async fn register_view(session: &SessionContext, name: &str, sql: &str) -> Result<(), DataFusionError> {
+pub(crate) async fn register_view(session: &SessionContext, name: &str, sql: &str) -> Result<(), DataFusionError> {
     register(session, name, session.sql(sql).await?.into_view())
 }
 
@@ -152,8 +260,13 @@ fn in_currency(currency: Currency) -> String {
     )
 }
 
-/// The report's days of a table of calls.
-async fn days_of(session: &SessionContext, table: &str, calls: &ReportCalls<'_>) -> Result<String, DataFusionError> {
+/// Some of the report's days of a table of calls.
+async fn days_of(
+    session: &SessionContext,
+    table: &str,
+    calls: &ReportCalls<'_>,
+    days: Window,
+) -> Result<String, DataFusionError> {
     let schema = session.table(table).await?.schema().inner().clone();
     let columns = schema.fields().iter().map(|field| {
         let name = field.name();
@@ -164,11 +277,7 @@ async fn days_of(session: &SessionContext, table: &str, calls: &ReportCalls<'_>)
         }
     });
     let columns: Vec<String> = columns.collect();
-    Ok(format!(
-        "SELECT {} FROM {table} WHERE {}",
-        columns.join(", "),
-        in_days(calls.window)
-    ))
+    Ok(format!("SELECT {} FROM {table} WHERE {}", columns.join(", "), in_days(days)))
 }
 
 fn in_days(window: Window) -> String {

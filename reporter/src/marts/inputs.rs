@@ -4,19 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Decimal128Builder, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, SchemaRef};
 use datafusion::error::DataFusionError;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{Expr, SessionContext, col, lit};
+use datafusion::scalar::ScalarValue;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE, cost_by_key, revenue_by_key};
 
+use super::spool::{Purpose, Spool, SpoolWriter};
 use super::texts;
-use crate::allocate::{Dimension, KeyAmount, KeyCost};
+use crate::allocate::{Dimension, KeyAmounts, KeyCost};
 use crate::revenue::Amount;
 use crate::revenue::recognise::DailyUsage;
 use crate::revenue::time::{Day, month_of, next_month};
 
 /// Rows in one batch.
-const BATCH_ROWS: usize = 65_536;
+const BATCH_ROWS: usize = 32_768;
 
 /// The days of a report, both inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,12 @@ impl Window {
         self.from <= day && day <= self.to
     }
 
+    /// That a column of dates is one of them.
+    pub(crate) fn holds(self, column: &str) -> Expr {
+        let date = |day: Day| lit(ScalarValue::Date32(Some(day)));
+        col(column).between(date(self.from), date(self.to))
+    }
+
     /// The whole calendar months that the window touches: shares are those of a month, however few days are reported.
     pub fn months(self) -> Window {
         Window {
@@ -42,47 +50,91 @@ impl Window {
     }
 }
 
+/// Rows by key, day by day, with how many each day has.
+#[derive(Debug)]
+pub(crate) struct DaysOfKeys {
+    pub(crate) rows: Spool,
+    pub(crate) days: Vec<(Day, i64)>,
+}
+
 /// One dimension's rows of `revenue_by_key`, of the report's days.
-pub fn revenue_batches(dimension: Dimension, rows: &[KeyAmount], window: Window) -> Result<Vec<RecordBatch>, DataFusionError> {
-    let rows: Vec<&KeyAmount> = rows.iter().filter(|row| window.contains(row.day)).collect();
-    let batch = |rows: &[&KeyAmount]| {
-        let mut columns = key_columns(dimension, rows);
-        columns.extend([
-            money(rows.iter().map(|row| row.amount))?,
-            money(rows.iter().map(|row| row.allocated()))?,
-            texts_of(rows.iter().map(|row| row.method.name())),
-        ]);
+pub(crate) fn revenue_rows(dimension: Dimension, keys: &[KeyAmounts], window: Window) -> Result<DaysOfKeys, DataFusionError> {
+    let columns = |day: Day, part: &[(&KeyAmounts, Amount)]| {
+        let mut columns = key_columns(dimension, day, part.iter().map(|(keys, _)| *keys));
+        columns.extend(amount_columns(part.iter().copied())?);
         Ok(RecordBatch::try_new(revenue_by_key(), columns)?)
     };
-    rows.chunks(BATCH_ROWS).map(batch).collect()
+    days_of_keys(keys, |keys| keys, window, revenue_by_key(), columns)
 }
 
 /// One dimension's rows of `cost_by_key`, of the report's days.
-pub fn cost_batches(dimension: Dimension, costs: &[KeyCost], window: Window) -> Result<Vec<RecordBatch>, DataFusionError> {
-    let costs: Vec<&KeyCost> = costs.iter().filter(|cost| window.contains(cost.row.day)).collect();
-    let batch = |costs: &[&KeyCost]| {
-        let rows: Vec<&KeyAmount> = costs.iter().map(|cost| &cost.row).collect();
-        let mut columns = key_columns(dimension, &rows);
+pub(crate) fn cost_rows(dimension: Dimension, costs: &[KeyCost], window: Window) -> Result<DaysOfKeys, DataFusionError> {
+    let columns = |day: Day, part: &[(&KeyCost, Amount)]| {
+        let mut columns = key_columns(dimension, day, part.iter().map(|(cost, _)| &cost.amounts));
         columns.extend([
-            texts_of(costs.iter().map(|cost| cost.source.class.name())),
-            texts_of(costs.iter().map(|cost| cost.source.name.as_str())),
-            money(rows.iter().map(|row| row.amount))?,
-            money(rows.iter().map(|row| row.allocated()))?,
-            texts_of(rows.iter().map(|row| row.method.name())),
+            texts_of(part.iter().map(|(cost, _)| cost.source.class.name())),
+            texts_of(part.iter().map(|(cost, _)| cost.source.name.as_str())),
         ]);
+        columns.extend(amount_columns(part.iter().map(|(cost, amount)| (&cost.amounts, *amount)))?);
         Ok(RecordBatch::try_new(cost_by_key(), columns)?)
     };
-    costs.chunks(BATCH_ROWS).map(batch).collect()
+    days_of_keys(costs, |cost| &cost.amounts, window, cost_by_key(), columns)
 }
 
-fn key_columns(dimension: Dimension, rows: &[&KeyAmount]) -> Vec<ArrayRef> {
-    let currencies: Vec<String> = rows.iter().map(|row| row.currency.to_string()).collect();
+/// Walks all keys at once, one day after the other.
+fn days_of_keys<T>(
+    keys: &[T],
+    amounts: fn(&T) -> &KeyAmounts,
+    window: Window,
+    schema: SchemaRef,
+    batch: impl Fn(Day, &[(&T, Amount)]) -> Result<RecordBatch, DataFusionError>,
+) -> Result<DaysOfKeys, DataFusionError> {
+    let mut places: Vec<usize> = keys.iter().map(|key| amounts(key).days.place_of(window.from)).collect();
+    let mut rows = SpoolWriter::new(schema, Purpose::Scratch);
+    let mut days = Vec::new();
+    for day in window.from..=window.to {
+        let mut of_day: Vec<(&T, Amount)> = Vec::new();
+        for (key, place) in keys.iter().zip(&mut places) {
+            if let Some(amount) = amounts(key).days.at(*place, day) {
+                *place += 1;
+                of_day.push((key, amount));
+            }
+        }
+        if !of_day.is_empty() {
+            days.push((day, of_day.len() as i64));
+        }
+        for part in of_day.chunks(BATCH_ROWS) {
+            rows.push(batch(day, part)?)?;
+        }
+    }
+    Ok(DaysOfKeys {
+        rows: rows.finish()?,
+        days,
+    })
+}
+
+fn key_columns<'a>(dimension: Dimension, day: Day, keys: impl ExactSizeIterator<Item = &'a KeyAmounts> + Clone) -> Vec<ArrayRef> {
     vec![
-        Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.day))),
-        texts_of(rows.iter().map(|_| dimension.name())),
-        texts_of(rows.iter().map(|row| &*row.key)),
-        texts_of(currencies.iter().map(String::as_str)),
+        Arc::new(Date32Array::from_value(day, keys.len())),
+        texts_of(std::iter::repeat_n(dimension.name(), keys.len())),
+        texts_of(keys.clone().map(|keys| &*keys.key)),
+        texts_of(keys.map(|keys| keys.currency.code())),
     ]
+}
+
+/// Amount, the part of it that is an allocation, and how it came to the key.
+fn amount_columns<'a>(
+    rows: impl ExactSizeIterator<Item = (&'a KeyAmounts, Amount)> + Clone,
+) -> Result<[ArrayRef; 3], DataFusionError> {
+    let allocated = |(keys, amount): (&KeyAmounts, Amount)| match keys.method.is_allocation() {
+        true => amount,
+        false => Amount::ZERO,
+    };
+    Ok([
+        money(rows.clone().map(|(_, amount)| amount))?,
+        money(rows.clone().map(allocated))?,
+        texts_of(rows.map(|(keys, _)| keys.method.name())),
+    ])
 }
 
 fn texts_of<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {

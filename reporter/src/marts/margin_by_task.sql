@@ -1,7 +1,7 @@
 -- What each task earns and costs. Revenue is never known by task: it is an allocation.
 --
 -- One row per day, task_id and currency. Revenue comes from `revenue_by_key` (known or allocated: `allocation_method`), costs
--- of calls from `call_facts`, bills and other costs that are no calls from `cost_by_key` (`spread_cost` is their part).
+-- of calls from `call_cells`, bills and other costs that are no calls from `cost_by_key` (`spread_cost` is their part).
 -- model_margin = revenue - model_cost; gross_margin = model_margin - other_cogs; contribution_margin = gross_margin -
 -- variable_cost. Margins are over what is known: where `cost_status` is not `known`, costs are lower bounds, and
 -- `gross_margin_low` is what is left if the unpriced tokens cost as much as those of the dearest model.
@@ -14,7 +14,7 @@ WITH facts AS (
     UNION ALL BY NAME
     SELECT date, task_id, currency, model_cost, other_cogs, variable_cost, not_cogs_cost, calls, input_tokens, output_tokens,
            cache_read_tokens, unpriced_calls, unpriced_tokens, unbounded_calls, known_costs, error_calls, error_cost
-    FROM call_facts
+    FROM call_cells
     UNION ALL BY NAME
     SELECT date, key AS task_id, currency, cost AS spread_cost,
            CASE WHEN cost_class = 'model' THEN cost END AS model_cost,

@@ -18,13 +18,18 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
+use futures::StreamExt;
 use marginlake_lake::schema;
+
+use crate::allocate::Dimension;
 
 pub use estimates::estimates;
 pub use facts::{Facts, ReportCalls, register_calls, register_outcomes, register_payments};
+pub(crate) use facts::{parts, register, register_again, show_cells};
 pub use functions::{percent_of_udf, register_functions};
-pub(crate) use inputs::counts;
-pub use inputs::{Window, cost_batches, customers_with_usage, daily_usage, revenue_batches, usage_days};
+pub(crate) use inputs::{DaysOfKeys, cost_rows, counts, revenue_rows};
+pub use inputs::{Window, customers_with_usage, daily_usage, usage_days};
+pub(crate) use spool::{Purpose, Spool, SpoolWriter};
 pub use weights::{Spread, customer_weights, month_weights};
 
 /// A mart: its table's name, its key columns and its SQL.
@@ -89,32 +94,42 @@ pub const FINDING_MARTS: [Mart; 9] = [
 ];
 
 impl Mart {
+    /// The dimension whose revenue and costs a margin mart reads; days are those of customers. None for the others.
+    pub fn dimension(&self) -> Option<Dimension> {
+        let named = |dimension: &Dimension| self.name.strip_prefix("margin_by_") == Some(dimension.name());
+        match self.name {
+            "margin_daily" => Some(Dimension::Customer),
+            _ => Dimension::ALL.into_iter().find(named),
+        }
+    }
+
     /// Columns of its table.
     pub fn schema(&self) -> SchemaRef {
         (self.columns)(self.keys)
     }
 }
 
-/// Runs a mart and registers its rows under its name in place of what the lake held, so that the outputs read them.
-pub async fn build(session: &SessionContext, mart: &Mart) -> Result<RecordBatch, DataFusionError> {
-    let rows = rows(session, mart.sql, &mart.schema()).await?;
-    replace_table(session, mart.name, vec![rows.clone()], mart.schema())?;
-    Ok(rows)
+/// Runs a mart over what is registered now and adds its rows.
+pub(crate) async fn add_rows(session: &SessionContext, mart: &Mart, rows: &mut SpoolWriter) -> Result<(), DataFusionError> {
+    let schema = mart.schema();
+    let mut batches = session.sql(mart.sql).await?.execute_stream().await?;
+    while let Some(batch) = batches.next().await {
+        rows.push(fitted(&batch?, &schema)?)?;
+    }
+    Ok(())
 }
 
 /// Runs a query and returns its rows as one batch of exactly `schema`.
 pub(crate) async fn rows(session: &SessionContext, sql: &str, schema: &SchemaRef) -> Result<RecordBatch, DataFusionError> {
     let batches = session.sql(sql).await?.collect().await?;
-    let fitted = batches.iter().map(|batch| {
-        let columns = batch
-            .columns()
-            .iter()
-            .zip(schema.fields())
-            .map(|(column, field)| cast(column, field.data_type()));
-        RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_, _>>()?)
-    });
-    let fitted: Vec<RecordBatch> = fitted.collect::<Result<_, _>>()?;
+    let fitted: Vec<RecordBatch> = batches.iter().map(|batch| fitted(batch, schema)).collect::<Result<_, _>>()?;
     Ok(concat_batches(schema, &fitted)?)
+}
+
+fn fitted(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, DataFusionError> {
+    let columns = batch.columns().iter().zip(schema.fields());
+    let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_, _>>()?)?)
 }
 
 /// Puts rows under a name, whatever stood there before.

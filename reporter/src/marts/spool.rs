@@ -1,81 +1,253 @@
-//! A query's rows, kept to be read several times: in memory while they are few, in a file of the machine's temporary folder
-//! once they are many. What a report needs of its memory does not grow with the lake.
+//! Rows that are made once and read several times: in memory while they are few, in a Parquet file of the machine's temporary
+//! folder once they are many. What a report needs of its memory does not grow with the lake.
+//!
+//! The file of a mart is the file that `--out` gets, so it is written once. Rows come out in blocks of one size however they
+//! went in: the same rows are the same bytes, whatever ran beside them.
 
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::{BatchCoalescer, concat_batches};
+use arrow::datatypes::{Date32Type, SchemaRef};
+use arrow::error::ArrowError;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::SendableRecordBatchStream;
-use datafusion::prelude::{DataFrame, ParquetReadOptions, SessionContext};
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tempfile::TempDir;
 
 /// Rows that stay in memory.
-const ROWS_IN_MEMORY: usize = 250_000;
+const ROWS_IN_MEMORY: usize = 65_536;
+/// Rows of a block.
+const BLOCK_ROWS: usize = 32_768;
+/// Rows of a row group: a reader of some days skips the groups of others.
+const ROW_GROUP_ROWS: usize = 131_072;
+
+/// Who reads the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// This run alone.
+    Scratch,
+    /// Whoever reads `--out`.
+    Publish,
+}
 
 /// Kept rows. The file goes when this does.
 #[derive(Debug)]
 pub(crate) struct Spool {
-    table: Arc<dyn TableProvider>,
-    _folder: Option<TempDir>,
+    schema: SchemaRef,
+    rows: usize,
+    kept: Kept,
+}
+
+#[derive(Debug)]
+enum Kept {
+    Memory(Vec<RecordBatch>),
+    File { path: PathBuf, _folder: TempDir },
+}
+
+/// Rows on their way into a [`Spool`].
+pub(crate) struct SpoolWriter {
+    purpose: Purpose,
+    limit: usize,
+    rows: usize,
+    blocks: BatchCoalescer,
+    held: Vec<RecordBatch>,
+    file: Option<(ArrowWriter<File>, PathBuf, TempDir)>,
+}
+
+impl SpoolWriter {
+    /// For rows of `schema`.
+    pub(crate) fn new(schema: SchemaRef, purpose: Purpose) -> SpoolWriter {
+        SpoolWriter::with_limit(schema, purpose, ROWS_IN_MEMORY)
+    }
+
+    fn with_limit(schema: SchemaRef, purpose: Purpose, limit: usize) -> SpoolWriter {
+        SpoolWriter {
+            purpose,
+            limit,
+            rows: 0,
+            blocks: BatchCoalescer::new(schema, BLOCK_ROWS),
+            held: Vec::new(),
+            file: None,
+        }
+    }
+
+    /// Adds rows behind those before.
+    pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), DataFusionError> {
+        self.rows += batch.num_rows();
+        self.blocks.push_batch(batch)?;
+        self.settle()
+    }
+
+    /// Adds the rows of a query.
+    pub(crate) async fn push_all(&mut self, mut rows: SendableRecordBatchStream) -> Result<(), DataFusionError> {
+        while let Some(batch) = rows.next().await {
+            self.push(batch?)?;
+        }
+        Ok(())
+    }
+
+    /// Moves blocks that are full to where they belong.
+    fn settle(&mut self) -> Result<(), DataFusionError> {
+        if self.rows > self.limit && self.file.is_none() {
+            let folder = TempDir::with_prefix("marginlake-")?;
+            let path = folder.path().join("rows.parquet");
+            let writer = ArrowWriter::try_new(File::create(&path)?, self.blocks.schema(), Some(properties(self.purpose)));
+            self.file = Some((writer.map_err(failed)?, path, folder));
+        }
+        while let Some(block) = self.blocks.next_completed_batch() {
+            self.held.push(block);
+        }
+        if let Some((writer, ..)) = &mut self.file {
+            for block in self.held.drain(..) {
+                writer.write(&block).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of them.
+    pub(crate) fn finish(mut self) -> Result<Spool, DataFusionError> {
+        self.blocks.finish_buffered_batch()?;
+        self.settle()?;
+        let kept = match self.file {
+            None => Kept::Memory(self.held),
+            Some((writer, path, folder)) => {
+                writer.close().map_err(failed)?;
+                Kept::File { path, _folder: folder }
+            }
+        };
+        Ok(Spool {
+            schema: self.blocks.schema(),
+            rows: self.rows,
+            kept,
+        })
+    }
 }
 
 impl Spool {
-    /// Runs `frame` and keeps its rows.
-    pub(crate) async fn of(session: &SessionContext, frame: DataFrame) -> Result<Spool, DataFusionError> {
-        Spool::with_limit(session, frame, ROWS_IN_MEMORY).await
+    /// The rows of a batch.
+    pub(crate) fn of_batch(batch: RecordBatch) -> Spool {
+        Spool {
+            schema: batch.schema(),
+            rows: batch.num_rows(),
+            kept: Kept::Memory(vec![batch]),
+        }
     }
 
-    async fn with_limit(session: &SessionContext, frame: DataFrame, limit: usize) -> Result<Spool, DataFusionError> {
-        let mut rows = frame.execute_stream().await?;
-        let schema = rows.schema();
-        let mut kept: Vec<RecordBatch> = Vec::new();
-        let mut count = 0;
-        while let Some(batch) = rows.next().await {
-            let batch = batch?;
-            count += batch.num_rows();
-            kept.push(batch);
-            if count > limit {
-                return Spool::on_disk(session, schema, kept, rows).await;
+    /// Columns.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    /// How many rows.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The rows as a table of `session`.
+    pub(crate) async fn table(&self, session: &SessionContext) -> Result<Arc<dyn TableProvider>, DataFusionError> {
+        Ok(match &self.kept {
+            Kept::Memory(batches) => Arc::new(MemTable::try_new(self.schema(), vec![batches.clone()])?),
+            Kept::File { path, .. } => {
+                let path = path.to_string_lossy().into_owned();
+                session.read_parquet(path, ParquetReadOptions::default()).await?.into_view()
             }
-        }
-        let table = Arc::new(MemTable::try_new(schema, vec![kept])?);
-        Ok(Spool { table, _folder: None })
-    }
-
-    async fn on_disk(
-        session: &SessionContext,
-        schema: SchemaRef,
-        first: Vec<RecordBatch>,
-        mut rest: SendableRecordBatchStream,
-    ) -> Result<Spool, DataFusionError> {
-        let folder = TempDir::with_prefix("marginlake-")?;
-        let path = folder.path().join("rows.parquet");
-        let mut writer = ArrowWriter::try_new(std::fs::File::create(&path)?, schema, None).map_err(failed)?;
-        for batch in first {
-            writer.write(&batch).map_err(failed)?;
-        }
-        while let Some(batch) = rest.next().await {
-            writer.write(&batch?).map_err(failed)?;
-        }
-        writer.close().map_err(failed)?;
-        let path = path.to_string_lossy().into_owned();
-        let table = session.read_parquet(path, ParquetReadOptions::default()).await?.into_view();
-        Ok(Spool {
-            table,
-            _folder: Some(folder),
         })
     }
 
-    /// The rows as a table.
-    pub(crate) fn table(&self) -> Arc<dyn TableProvider> {
-        Arc::clone(&self.table)
+    /// The rows, block by block.
+    pub(crate) fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + '_>, ArrowError> {
+        Ok(match &self.kept {
+            Kept::Memory(batches) => Box::new(batches.iter().cloned().map(Ok)),
+            Kept::File { path, .. } => {
+                let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+                Box::new(reader.with_batch_size(BLOCK_ROWS).build()?)
+            }
+        })
     }
+
+    /// The rows, where they are in memory.
+    pub(crate) fn in_memory(&self) -> Option<&[RecordBatch]> {
+        match &self.kept {
+            Kept::Memory(batches) => Some(batches),
+            Kept::File { .. } => None,
+        }
+    }
+
+    /// The rows day by day, of rows that are in the order of their first column, `date`.
+    pub(crate) fn days(&self) -> Result<impl Iterator<Item = Result<Vec<RecordBatch>, ArrowError>> + Send + '_, ArrowError> {
+        let mut batches = self.batches()?;
+        let mut left: Option<RecordBatch> = None;
+        Ok(std::iter::from_fn(move || {
+            let mut of_day: Vec<RecordBatch> = Vec::new();
+            loop {
+                let batch = match left.take().map(Ok).or_else(|| batches.next()) {
+                    None => return (!of_day.is_empty()).then_some(Ok(of_day)),
+                    Some(Err(error)) => return Some(Err(error)),
+                    Some(Ok(batch)) if batch.num_rows() == 0 => continue,
+                    Some(Ok(batch)) => batch,
+                };
+                let dates = batch.column(0).as_primitive::<Date32Type>().values();
+                let day = of_day
+                    .first()
+                    .map_or(dates[0], |first| first.column(0).as_primitive::<Date32Type>().value(0));
+                let same = dates.partition_point(|date| *date == day);
+                let rest = batch.num_rows() - same;
+                if same > 0 {
+                    of_day.push(batch.slice(0, same));
+                }
+                if rest > 0 {
+                    left = Some(batch.slice(same, rest));
+                    return Some(Ok(of_day));
+                }
+            }
+        }))
+    }
+
+    /// All rows as one batch: for marts that are known to be short.
+    pub(crate) fn whole(&self) -> Result<RecordBatch, ArrowError> {
+        let batches: Vec<RecordBatch> = self.batches()?.collect::<Result<_, _>>()?;
+        concat_batches(&self.schema, &batches)
+    }
+
+    /// Writes the rows as a Parquet file.
+    pub(crate) fn write_parquet(&self, path: &Path) -> Result<(), ArrowError> {
+        let batches = match &self.kept {
+            Kept::File { path: kept, .. } => return Ok(std::fs::copy(kept, path).map(drop)?),
+            Kept::Memory(batches) => batches,
+        };
+        let mut writer = ArrowWriter::try_new(File::create(path)?, self.schema(), Some(properties(Purpose::Publish)))?;
+        for batch in batches {
+            writer.write(batch)?;
+        }
+        writer.close()?;
+        Ok(())
+    }
+}
+
+fn properties(purpose: Purpose) -> WriterProperties {
+    let (compression, statistics) = match purpose {
+        // A day is looked for, and nobody waits for the last byte.
+        Purpose::Scratch => (Compression::UNCOMPRESSED, EnabledStatistics::Chunk),
+        // Readers take decimal statistics through floats: none are written.
+        Purpose::Publish => (Compression::ZSTD(ZstdLevel::default()), EnabledStatistics::None),
+    };
+    WriterProperties::builder()
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_statistics_enabled(statistics)
+        .build()
 }
 
 fn failed(error: ParquetError) -> DataFusionError {
@@ -87,20 +259,68 @@ mod tests {
     use super::*;
     use crate::session::empty_session;
 
+    async fn spool(session: &SessionContext, limit: usize, parts: usize) -> Spool {
+        let sql = "SELECT value, CAST(value AS VARCHAR) AS text, CAST(value AS DECIMAL(38, 12)) AS amount FROM range(0, 70000) ORDER BY value";
+        let rows = session.sql(sql).await.unwrap().collect().await.unwrap();
+        let rows = concat_batches(&rows[0].schema(), &rows).unwrap();
+        let mut writer = SpoolWriter::with_limit(rows.schema(), Purpose::Publish, limit);
+        let length = rows.num_rows() / parts;
+        for part in 0..parts {
+            writer.push(rows.slice(part * length, length)).unwrap();
+        }
+        writer.finish().unwrap()
+    }
+
     #[tokio::test]
     async fn rows_are_the_same_from_memory_and_from_disk() {
         let session = empty_session();
-        let sql = "SELECT value, CAST(value AS VARCHAR) AS text, CAST(value AS DECIMAL(38, 12)) AS amount FROM range(0, 3000)";
-        for (limit, on_disk) in [(2999, true), (3000, false)] {
-            let frame = session.sql(sql).await.unwrap();
-            let spool = Spool::with_limit(&session, frame, limit).await.unwrap();
-            assert_eq!(spool._folder.is_some(), on_disk);
-            session.register_table("kept", spool.table()).unwrap();
+        for (limit, on_disk) in [(69_999, true), (70_000, false)] {
+            let spool = spool(&session, limit, 7).await;
+            assert_eq!((matches!(spool.kept, Kept::File { .. }), spool.rows()), (on_disk, 70_000));
+            session.deregister_table("kept").unwrap();
+            session.register_table("kept", spool.table(&session).await.unwrap()).unwrap();
             let sums = "SELECT count(*) AS n, sum(amount) AS a, max(text) AS t FROM kept";
             let rows = session.sql(sums).await.unwrap().collect().await.unwrap();
             let text = arrow::util::pretty::pretty_format_batches(&rows).unwrap().to_string();
-            assert!(text.contains("| 3000 | 4498500.000000000000 | 999 |"), "{text}");
-            session.deregister_table("kept").unwrap();
+            assert!(text.contains("| 70000 | 2449965000.000000000000 | 9999 |"), "{text}");
+            let whole = spool.whole().unwrap();
+            assert_eq!((whole.num_rows(), whole.schema()), (70_000, spool.schema()));
         }
+    }
+
+    #[test]
+    fn days_come_whole_whatever_the_blocks() {
+        let dates: Vec<i32> = (0..100_000).map(|row| row / 1_777).collect();
+        let rows = |dates: &[i32]| {
+            let column = Arc::new(arrow::array::Date32Array::from(dates.to_vec())) as arrow::array::ArrayRef;
+            RecordBatch::try_from_iter([("date", column)]).unwrap()
+        };
+        let mut writer = SpoolWriter::with_limit(rows(&[]).schema(), Purpose::Scratch, 0);
+        dates.chunks(1_000).for_each(|part| writer.push(rows(part)).unwrap());
+        let spool = writer.finish().unwrap();
+        let days = spool.days().unwrap().map(|day| {
+            let day = concat_batches(&spool.schema(), &day.unwrap()).unwrap();
+            day.column(0).as_primitive::<Date32Type>().values().to_vec()
+        });
+        let days: Vec<Vec<i32>> = days.collect();
+        assert!(days.iter().all(|day| day.iter().all(|date| *date == day[0])));
+        assert_eq!((days.len(), days.concat()), (57, dates));
+    }
+
+    #[tokio::test]
+    async fn a_file_has_the_same_bytes_however_its_rows_came_and_were_kept() {
+        let session = empty_session();
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("rows.parquet");
+        let mut files = Vec::new();
+        for (limit, parts) in [(0, 1), (0, 7), (65_536, 1_000), (70_000, 1), (70_000, 70)] {
+            spool(&session, limit, parts).await.write_parquet(&path).unwrap();
+            files.push(std::fs::read(&path).unwrap());
+        }
+        assert!(files.iter().all(|file| *file == files[0]));
+        // One write of everything, as any other program would do it, makes the same file.
+        let whole = spool(&session, 70_000, 1).await.whole().unwrap();
+        Spool::of_batch(whole).write_parquet(&path).unwrap();
+        assert!(std::fs::read(&path).unwrap() == files[0]);
     }
 }

@@ -19,14 +19,6 @@ pub struct Spread {
     pub over: Option<String>,
 }
 
-/// The table that has a dimension's key of every call: few values are added up already.
-fn table(dimension: Dimension) -> &'static str {
-    match dimension {
-        Dimension::User | Dimension::Conversation | Dimension::Task => "call_rows",
-        _ => "month_cells",
-    }
-}
-
 /// What each customer used of each key in each calendar month. Classes outside of COGS weigh nothing, as do unknown costs.
 pub async fn customer_weights(
     session: &SessionContext,
@@ -46,9 +38,8 @@ pub async fn customer_weights(
     };
     let sql = format!(
         "SELECT customer_id, CAST(date_trunc('month', date) AS DATE) AS month, {key} AS key, min(date) AS first, {weight} AS weight \
-         FROM {table} WHERE (cogs_usd IS NOT NULL OR calls > 0) AND customer_id <> '(unattributed)' GROUP BY 1, 2, 3",
+         FROM month_cells WHERE (cogs_usd IS NOT NULL OR calls > 0) AND customer_id <> '(unattributed)' GROUP BY 1, 2, 3",
         key = dimension.key_column(),
-        table = table(dimension),
     );
     for batch in session.sql(&sql).await?.collect().await? {
         let (customers, keys) = (texts(&batch, 0)?, texts(&batch, 2)?);
@@ -90,10 +81,9 @@ pub async fn month_weights(
     });
     let columns: Vec<String> = columns.collect();
     let sql = format!(
-        "SELECT CAST(date_trunc('month', date) AS DATE) AS month, {key} AS key, min(date) AS first, {columns} FROM {table} GROUP BY 1, 2",
+        "SELECT CAST(date_trunc('month', date) AS DATE) AS month, {key} AS key, min(date) AS first, {columns} FROM month_cells GROUP BY 1, 2",
         key = dimension.key_column(),
         columns = columns.join(", "),
-        table = table(dimension),
     );
     for batch in session.sql(&sql).await?.collect().await? {
         let (months, keys, firsts) = (dates(&batch, 0), texts(&batch, 1)?, dates(&batch, 2));

@@ -4,42 +4,59 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt64Array, new_null_array};
-use arrow::compute::{concat_batches, filter, take_record_batch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, new_null_array};
+use arrow::compute::{concat_batches, filter, filter_record_batch};
 use arrow::datatypes::{DataType, Decimal128Type, Int64Type, Schema};
+use arrow::error::ArrowError;
 use marginlake_lake::schema::MONEY_SCALE;
+
+use crate::marts::Spool;
 
 /// The key of the row that stands for the others.
 pub(super) const OTHER: &str = "(other)";
 
 /// `rows` as they are if they fit; otherwise the `most` with the largest amounts, in their order, and the rest summed up.
-pub(super) fn longest(rows: &RecordBatch, most: usize) -> RecordBatch {
-    if rows.num_rows() <= most {
-        return rows.clone();
+pub(super) fn longest(rows: &Spool, most: usize) -> Result<RecordBatch, ArrowError> {
+    if rows.rows() <= most {
+        return rows.whole();
     }
-    let weights = weights(rows);
-    let mut order: Vec<usize> = (0..rows.num_rows()).collect();
-    // Stable: of equals the first rows stay.
-    order.sort_by_key(|row| std::cmp::Reverse(weights[*row]));
-    let mut is_kept = vec![false; rows.num_rows()];
-    order[..most].iter().for_each(|row| is_kept[*row] = true);
-    let kept: UInt64Array = (0..rows.num_rows() as u64).filter(|row| is_kept[*row as usize]).collect();
-    let kept = take_record_batch(rows, &kept).expect("the rows are of this batch");
-    let rest = sums(rows, &is_kept);
+    let is_kept = largest(rows, most)?;
+    let (mut kept, mut rest) = (Vec::new(), Vec::new());
+    let mut before = 0;
+    for batch in rows.batches()? {
+        let batch = batch?;
+        let is_kept = &is_kept[before..before + batch.num_rows()];
+        before += batch.num_rows();
+        kept.push(filter_record_batch(&batch, &BooleanArray::from(is_kept.to_vec()))?);
+        rest.extend(sums(&batch, is_kept));
+    }
     // Summed columns may be NULL where the mart's are not: a sheet has no such promise.
-    let loose = Arc::new(Schema::new(
-        rows.schema()
-            .fields()
-            .iter()
-            .map(|field| field.as_ref().clone().with_nullable(true))
-            .collect::<Vec<_>>(),
-    ));
+    let schema = rows.schema();
+    let loose = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+    let loose = Arc::new(Schema::new(loose.collect::<Vec<_>>()));
     let loosen = |batch: &RecordBatch| RecordBatch::try_new(Arc::clone(&loose), batch.columns().to_vec());
-    let parts: Vec<RecordBatch> = std::iter::once(&kept)
-        .chain(&rest)
-        .map(|batch| loosen(batch).expect("the same columns, only looser"))
-        .collect();
-    concat_batches(&loose, &parts).expect("the parts have one schema")
+    // What each block leaves over is summed like any rows.
+    let rest = concat_batches(&loose, &rest.iter().map(&loosen).collect::<Result<Vec<_>, _>>()?)?;
+    let rest = sums(&rest, &vec![false; rest.num_rows()]);
+    let parts = kept.iter().chain(&rest).map(loosen);
+    concat_batches(&loose, &parts.collect::<Result<Vec<_>, _>>()?)
+}
+
+/// Which rows are among the `most` largest; of equals the first.
+fn largest(rows: &Spool, most: usize) -> Result<Vec<bool>, ArrowError> {
+    let mut weights = Vec::with_capacity(rows.rows());
+    for batch in rows.batches()? {
+        weights.extend(self::weights(&batch?));
+    }
+    let mut order: Vec<usize> = (0..weights.len()).collect();
+    if (1..order.len()).contains(&most) {
+        order.select_nth_unstable_by(most - 1, |left, right| {
+            weights[*right].cmp(&weights[*left]).then(left.cmp(right))
+        });
+    }
+    let mut is_kept = vec![false; weights.len()];
+    order.iter().take(most).for_each(|row| is_kept[*row] = true);
+    Ok(is_kept)
 }
 
 fn is_money(data_type: &DataType) -> bool {
@@ -150,8 +167,8 @@ mod tests {
     #[test]
     fn the_largest_rows_stay_in_their_order_and_the_rest_is_one_row_a_currency() {
         let rows = mart(&[("USD", 1, 1), ("USD", -9, 2), ("EUR", 2, 4), ("USD", 5, 8), ("USD", 3, 16)]);
-        assert_eq!(longest(&rows, 5), rows);
-        let short = longest(&rows, 2);
+        assert_eq!(longest(&Spool::of_batch(rows.clone()), 5).unwrap(), rows);
+        let short = longest(&Spool::of_batch(rows), 2).unwrap();
         assert_eq!(texts(&short, "customer_id"), ["c1", "c3", OTHER, OTHER]);
         assert_eq!(texts(&short, "currency"), ["USD", "USD", "EUR", "USD"]);
         assert_eq!(texts(&short, "calls"), ["2", "8", "4", "17"]);
@@ -162,7 +179,7 @@ mod tests {
         #[test]
         fn a_shortened_mart_sums_to_the_whole(amounts in prop::collection::vec((-1_000_i128..1_000, 0_i64..9, any::<bool>()), 0..40), most in 0_usize..20) {
             let rows: Vec<(&str, i128, i64)> = amounts.iter().map(|(amount, calls, euro)| (if *euro { "EUR" } else { "USD" }, *amount, *calls)).collect();
-            let (whole, short) = (mart(&rows), longest(&mart(&rows), most));
+            let (whole, short) = (mart(&rows), longest(&Spool::of_batch(mart(&rows)), most).unwrap());
             let sums = |rows: &RecordBatch| {
                 let mut sums = BTreeMap::new();
                 let money = rows.column_by_name("revenue").unwrap().as_primitive::<Decimal128Type>().clone();

@@ -22,7 +22,11 @@ mod unit_cost;
 mod unmatched;
 mod workbook;
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
+
+use crate::marts::Spool;
 
 pub use alerts::Alert;
 pub use coverage::{Coverage, Share};
@@ -45,5 +49,15 @@ pub struct Sheet {
     /// Name of the mart.
     pub name: &'static str,
     /// Its rows, sorted.
-    pub rows: RecordBatch,
+    pub(crate) rows: Arc<Spool>,
+}
+
+impl Sheet {
+    /// A mart of few rows.
+    pub(crate) fn of(name: &'static str, rows: RecordBatch) -> Sheet {
+        Sheet {
+            name,
+            rows: Arc::new(Spool::of_batch(rows)),
+        }
+    }
 }

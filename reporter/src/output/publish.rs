@@ -7,10 +7,6 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
-
 use super::alerts::alerts;
 use super::markdown::markdown;
 use super::page::html;
@@ -18,7 +14,7 @@ use super::summary::summary;
 use super::workbook::write_workbook;
 use super::{ReportModel, Sheet};
 use crate::report::{OutputFormat, ReportError};
-use crate::shell::{Format, write_rows};
+use crate::shell::{Format, write_long};
 
 /// Tells our folders from others.
 const MARKER: &str = ".marginlake-report";
@@ -62,7 +58,7 @@ fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheet
         b"Written by `marginlake report`; replaced by each run.\n",
     )?;
     for sheet in sheets {
-        write(&marts.join(format!("{}.parquet", sheet.name)), &parquet(sheet)?)?;
+        parquet(&marts.join(format!("{}.parquet", sheet.name)), sheet)?;
     }
     let mut formats = formats.to_vec();
     formats.sort();
@@ -91,12 +87,14 @@ fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheet
 fn rows(folder: &Path, sheets: &[Sheet], format: Format, extension: &str) -> Result<(), ReportError> {
     for sheet in sheets {
         let path = folder.join(format!("{}.{extension}", sheet.name));
-        let mut bytes = Vec::new();
-        write_rows(std::slice::from_ref(&sheet.rows), format, &mut bytes).map_err(|source| ReportError::Write {
-            path: path.clone(),
-            source,
-        })?;
-        write(&path, &bytes)?;
+        let written = fs::File::create(&path).and_then(|file| {
+            let mut file = std::io::BufWriter::with_capacity(1 << 20, file);
+            let batches = sheet.rows.batches().map_err(std::io::Error::other)?;
+            let batches = batches.map(|batch| batch.map_err(std::io::Error::other));
+            write_long(&sheet.rows.schema(), batches, format, &mut file)?;
+            file.into_inner()?.sync_all()
+        });
+        written.map_err(|source| ReportError::Write { path, source })?;
     }
     Ok(())
 }
@@ -111,18 +109,13 @@ fn xlsx(path: &Path, model: &ReportModel, sheets: &[Sheet]) -> Result<(), Report
     file.sync_all().map_err(failed)
 }
 
-fn parquet(sheet: &Sheet) -> Result<Vec<u8>, ReportError> {
-    let failed = |error: parquet::errors::ParquetError| ReportError::Rows(arrow::error::ArrowError::from(error));
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        // Readers take decimal statistics through floats: none are written.
-        .set_statistics_enabled(EnabledStatistics::None)
-        .build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, sheet.rows.schema(), Some(properties)).map_err(failed)?;
-    writer.write(&sheet.rows).map_err(failed)?;
-    writer.close().map_err(failed)?;
-    Ok(bytes)
+fn parquet(path: &Path, sheet: &Sheet) -> Result<(), ReportError> {
+    sheet.rows.write_parquet(path)?;
+    let synced = fs::File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(|source| ReportError::Write {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {

@@ -37,7 +37,8 @@ pub(super) fn write_workbook<W: Write + Seek + Send>(file: W, model: &ReportMode
     for sheet in sheets {
         let worksheet = workbook.add_worksheet_with_constant_memory()?;
         worksheet.set_name(sheet.name.chars().take(MOST_OF_NAME).collect::<String>())?;
-        table(worksheet, &longest(&sheet.rows, MOST_ROWS), &formats)?;
+        let rows = longest(&sheet.rows, MOST_ROWS).map_err(|error| std::io::Error::other(error.to_string()))?;
+        table(worksheet, &rows, &formats)?;
     }
     workbook.save_to_writer(file)
 }

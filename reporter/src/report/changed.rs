@@ -1,21 +1,22 @@
 //! Gathers what the bridge is built from, in a session of its own: the period before may lie outside of the report's days.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::array::{AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 
-use super::figures::{Sources, by_key};
-use crate::allocate::{CostPools, Dimension};
+use super::figures::{Sources, by_dimension};
+use crate::allocate::{CostPools, Dimension, UNMATCHED};
 use crate::bills::Bills;
 use crate::insight::{Change, Compared, Growth, Periods, came_and_went, compare, usage_by};
-use crate::marts::{self, MARGIN_MARTS, ReportCalls};
+use crate::marts::{self, Facts, ReportCalls, Spool};
 use crate::output::{MarginFigures, visit};
-use crate::revenue::Amount;
+use crate::revenue::daily::RevenuePolicy;
 use crate::revenue::time::day_text;
+use crate::revenue::{Amount, Currency, RevenueLine};
 use crate::session::empty_session;
 
 /// Features whose growth is named.
@@ -23,9 +24,12 @@ const GROWN: usize = 3;
 
 /// What a comparison reads beside `calls`.
 pub(super) struct Earned<'a> {
-    pub(super) daily: &'a [RecordBatch],
+    pub(super) lines: &'a [RevenueLine],
+    pub(super) policy: &'a RevenuePolicy,
+    /// The calls of the report's months, added up.
+    pub(super) facts: &'a Facts,
     /// `margin_by_customer` of the report's days.
-    pub(super) by_customer: &'a RecordBatch,
+    pub(super) by_customer: &'a Spool,
     /// Whose days before the report's may be asked for.
     pub(super) bills: &'a Bills,
     /// Costs that revenue files tell, on all days.
@@ -46,9 +50,15 @@ pub(super) async fn changed(
         window: periods.both(),
         ..calls.clone()
     };
-    let _facts = marts::register_calls(&own, &both).await?;
+    let facts = match earned.facts.reach(both.window) {
+        true => {
+            marts::register_again(&own, &both, earned.facts).await?;
+            earned.facts.clone()
+        }
+        false => marts::register_calls(&own, &both).await?,
+    };
     let customers = match calls.window.contains(periods.before.from) {
-        true => by_period(earned.by_customer, periods, calls),
+        true => by_period(earned.by_customer, periods, calls)?,
         false => {
             let mut costs = earned.variable.clone();
             let days = earned.bills.in_days(both.window, calls.rates, calls.currency);
@@ -58,10 +68,10 @@ pub(super) async fn changed(
                 costs: &costs,
                 ..sources.clone()
             };
-            by_key(&own, &sources, &[Dimension::Customer]).await?;
-            let mart = MARGIN_MARTS.iter().find(|mart| mart.name == "margin_by_customer");
-            let mart = mart.expect("there is a mart of customers");
-            by_period(&marts::build(&own, mart).await?, periods, calls)
+            let made = by_dimension(&own, &sources, &facts, Dimension::Customer).await?;
+            let mart = made.marts.iter().find(|(name, _)| *name == "margin_by_customer");
+            let (_, rows) = mart.expect("there is a mart of customers");
+            by_period(rows, periods, calls)?
         }
     };
     let (came, went) = came_and_went(&customers);
@@ -74,30 +84,39 @@ pub(super) async fn changed(
     let compared = Compared {
         customers,
         stayed: (of("before"), of("after")),
-        fx: revenue_fx(&own, periods, earned.daily, calls.currency.code()).await?,
+        fx: revenue_fx(earned, periods, &came.union(&went).map(String::as_str).collect()),
     };
     Ok(compare(periods, &compared, grown(&own, &since).await?))
 }
 
 /// Figures of each customer before and after.
-fn by_period(rows: &RecordBatch, periods: Periods, calls: &ReportCalls<'_>) -> BTreeMap<String, (MarginFigures, MarginFigures)> {
+fn by_period(
+    rows: &Spool,
+    periods: Periods,
+    calls: &ReportCalls<'_>,
+) -> Result<BTreeMap<String, (MarginFigures, MarginFigures)>, DataFusionError> {
     let mut customers: BTreeMap<String, (MarginFigures, MarginFigures)> = BTreeMap::new();
     let currency = calls.currency.to_string();
-    visit(
-        rows,
-        Some(Dimension::Customer.key_column()),
-        |day, customer, row_currency, figures| {
-            if row_currency != currency || !periods.both().contains(day) {
-                return;
-            }
-            let periods_of = customers.entry(customer.to_owned()).or_default();
-            match periods.after.contains(day) {
-                true => periods_of.1.add(&figures),
-                false => periods_of.0.add(&figures),
-            }
-        },
-    );
-    customers
+    for batch in rows.batches()? {
+        visit(
+            &batch?,
+            Some(Dimension::Customer.key_column()),
+            |day, customer, row_currency, figures| {
+                if row_currency != currency || !periods.both().contains(day) {
+                    return;
+                }
+                let periods_of = match customers.get_mut(customer) {
+                    Some(known) => known,
+                    None => customers.entry(customer.to_owned()).or_default(),
+                };
+                match periods.after.contains(day) {
+                    true => periods_of.1.add(&figures),
+                    false => periods_of.0.add(&figures),
+                }
+            },
+        );
+    }
+    Ok(customers)
 }
 
 fn register_left_out<'a>(session: &SessionContext, customers: impl Iterator<Item = &'a String>) -> Result<(), DataFusionError> {
@@ -109,43 +128,29 @@ fn register_left_out<'a>(session: &SessionContext, customers: impl Iterator<Item
 
 /// How exchange rates moved the revenue of customers that stayed: what each currency earned after, at the rate of before,
 /// against what it was at its own.
-async fn revenue_fx(
-    session: &SessionContext,
-    periods: Periods,
-    daily: &[RecordBatch],
-    currency: &str,
-) -> Result<Amount, DataFusionError> {
-    let Some(schema) = daily.first().map(RecordBatch::schema) else {
-        return Ok(Amount::ZERO);
-    };
-    marts::replace_table(session, "accruals", daily.to_vec(), schema)?;
-    let both = periods.both();
-    let sql = format!(
-        "SELECT currency, sum(CASE WHEN date < DATE '{since}' THEN amount END), sum(CASE WHEN date < DATE '{since}' THEN report_amount END), \
-         sum(CASE WHEN date >= DATE '{since}' THEN amount END), sum(CASE WHEN date >= DATE '{since}' THEN report_amount END) \
-         FROM accruals WHERE currency <> '{currency}' AND report_amount IS NOT NULL AND date BETWEEN DATE '{}' AND DATE '{}' \
-         AND coalesce(customer_id, '(unmatched)') NOT IN (SELECT customer_id FROM left_out) GROUP BY currency",
-        day_text(both.from),
-        day_text(both.to),
-        since = day_text(periods.after.from),
-    );
-    let mut moved = Amount::ZERO;
-    for batch in session.sql(&sql).await?.collect().await? {
-        let sums: Vec<_> = batch.columns()[1..]
-            .iter()
-            .map(|column| column.as_primitive::<Decimal128Type>())
-            .collect();
-        for row in 0..batch.num_rows() {
-            if sums.iter().any(|sum| sum.is_null(row)) {
+fn revenue_fx(earned: &Earned<'_>, periods: Periods, left_out: &HashSet<&str>) -> Amount {
+    let (lines, policy) = (earned.lines, earned.policy);
+    // Before and after: in the line's currency, and in the report's.
+    let mut currencies: BTreeMap<Currency, [Option<(Amount, Amount)>; 2]> = BTreeMap::new();
+    for line in lines.iter().filter(|line| line.currency != policy.report_currency) {
+        let days = policy.line(line);
+        let (first, last) = days.span();
+        for day in (first.max(periods.both().from)..=last.min(periods.both().to)).filter_map(|day| days.on(day)) {
+            let Some(reported) = day.report_amount else { continue };
+            if left_out.contains(day.customer_id.unwrap_or(UNMATCHED)) {
                 continue;
             }
-            let [before, reported_before, after, reported_after] =
-                [0, 1, 2, 3].map(|column: usize| Amount::from_scaled(sums[column].value(row)));
-            let at_old_rate = reported_before.ratio(after.scaled(), before.scaled());
-            moved += at_old_rate.map_or(Amount::ZERO, |at_old_rate| reported_after - at_old_rate);
+            let sums = currencies.entry(line.currency).or_default();
+            let sum = sums[usize::from(day.day >= periods.after.from)].get_or_insert_default();
+            *sum = (sum.0 + day.amount, sum.1 + reported);
         }
     }
-    Ok(moved)
+    let moved = currencies.values().filter_map(|sums| {
+        let ((before, reported_before), (after, reported_after)) = sums[0].zip(sums[1])?;
+        let at_old_rate = reported_before.ratio(after.scaled(), before.scaled())?;
+        Some(reported_after - at_old_rate)
+    });
+    moved.sum()
 }
 
 /// Features whose calls grew by more than a tenth, the dearest first.

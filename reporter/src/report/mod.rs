@@ -18,8 +18,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use marginlake_lake::schema;
 use marginlake_lake::{Lake, Lease, Table, failpoint};
@@ -32,26 +32,30 @@ use crate::allocate::{CostClass, CostPools, Earner, RevenuePools, WeightTable};
 use crate::bills::{Bills, bill_batch};
 use crate::close::Held;
 use crate::insight::Periods;
-use crate::marts::{self, ReportCalls, Window};
+use crate::marts::{self, ReportCalls, Spool, Window};
 use crate::outcomes::{Outcomes, of_attribute};
 use crate::output::{self, ReportModel, Sheet};
+use crate::progress::step;
 use crate::revenue::cash::Cash;
 use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
 use crate::revenue::daily::RevenuePolicy;
 use crate::revenue::fx::Rates;
 use crate::revenue::recognise::{DailyUsage, Schedules};
 use crate::revenue::subscribers::Subscribers;
-use crate::revenue::tables::{DailyBatches, lines_batches};
+use crate::revenue::tables::{DailyRows, lines_batches};
 use crate::revenue::time::{Day, day_number};
 use crate::revenue::{Kind, Loaded, RevenueInputs, load};
-use crate::session::empty_session;
+use crate::session::{bounded_session, empty_session};
 use crate::settle::driver::settled_version;
 use crate::settle::unrecognised::unrecognised_between;
 use changed::{Earned, changed};
 use figures::{Figures, Sources};
-use lake_tables::{Replaces, TableRows};
+use lake_tables::{Replaces, TableRows, few, kept};
 use manifest::Manifest;
 use restated::Restated;
+
+/// What queries of a run may hold in memory; sorting and adding up go on in files beyond it.
+const MEMORY: usize = 1 << 30;
 
 /// What a run made.
 #[derive(Debug, Clone)]
@@ -79,6 +83,7 @@ pub struct ReportInputs {
 pub fn read_inputs(options: &ReportOptions) -> Result<ReportInputs, ReportError> {
     options.check()?;
     options.revenue.policies.email_key()?;
+    step("reads revenue and costs");
     let mut loaded = load(&options.revenue)?;
     if let Some(path) = &options.config {
         loaded.note_input("config", path)?;
@@ -124,14 +129,14 @@ pub async fn report(
     inputs: ReportInputs,
 ) -> Result<ReportOutcome, ReportError> {
     let calls = lake.ensure(Table::Calls).await?;
-    let session = empty_session();
+    let session = bounded_session(MEMORY)?;
     session.register_table("calls", calls.provider().await?)?;
     if options.outcome_labels.attribute.is_some()
         && let Some(spans) = lake.table(Table::Spans.name()).await?
     {
         session.register_table("spans", spans.provider().await?)?;
     }
-    let held = Held::read(lake).await?;
+    let held = Held::read(lake, options.from, options.to).await?;
     let mut computed = compute(&session, options, inputs, &held).await?;
     let figures = &mut computed.figures;
     figures.revenue_by_key = held
@@ -143,17 +148,13 @@ pub async fn report(
     computed.model.unrecognised = unrecognised_between(lake, &computed.model.from, &computed.model.to).await?;
     let run_id = manifest.run_id;
     let days = computed.figures.sheet("margin_daily").expect("it is a mart of every report");
-    let restated = Restated::by(lake, days, computed.window, &run_id).await?;
+    let restated = Restated::by(lake, &days.whole()?, computed.window, &run_id).await?;
     (computed.model.moved, computed.model.moved_days) = restated.days(options.currency.code());
     computed.model.warnings.extend(restated.warning(options.currency.code()));
-    computed.figures.sheets.push(Sheet {
-        name: restated::NAME,
-        rows: restated.own.clone(),
-    });
+    computed.figures.sheets.push(Sheet::of(restated::NAME, restated.own.clone()));
     let Computed {
         loaded,
         policy,
-        daily,
         window,
         figures,
         model,
@@ -166,31 +167,27 @@ pub async fn report(
         from: options.from,
         to: options.to,
     };
+    step("writes the tables");
     let lines = lines_batches(&loaded.lines, policy)?;
-    let fixed = |table: Table, rows| TableRows {
-        name: table.name(),
-        schema: table.schema(),
-        partitions: table.partition_columns(),
-        rows,
-        replaces: Replaces::All,
-    };
-    let mut tables = vec![fixed(Table::RevenueLines, &lines), fixed(Table::RevenueDaily, daily)];
-    let mut by_day = |name, schema, rows| tables.push(TableRows::by_day(name, schema, rows, of_days));
+    let mut tables = vec![
+        TableRows::all(Table::RevenueDaily, Box::new(DailyRows::new(&loaded.lines, policy))),
+        TableRows::all(Table::RevenueLines, few(lines)),
+    ];
+    let mut by_day = |name, schema, rows| tables.push(TableRows::by_day(name, schema, kept(rows), of_days));
     by_day("revenue_by_key", schema::revenue_by_key(), &figures.revenue_by_key);
     by_day("cost_by_key", schema::cost_by_key(), &figures.cost_by_key);
-    let restatements = [restated.earlier, restated.own];
     tables.push(TableRows {
         name: restated::NAME,
         schema: schema::restated_days(),
         partitions: &[],
-        rows: &restatements,
+        rows: few(vec![restated.earlier, restated.own]),
         replaces: Replaces::All,
     });
     for sheet in figures.sheets.iter().filter(|sheet| sheet.name != restated::NAME) {
         tables.push(TableRows::by_day(
             sheet.name,
             sheet.rows.schema(),
-            std::slice::from_ref(&sheet.rows),
+            kept(std::slice::from_ref(&sheet.rows)),
             of_days,
         ));
     }
@@ -203,6 +200,7 @@ pub async fn report(
     still_ours(lease).await?;
     let row = Manifest::new(options, *window, loaded, model, &versions);
     if let Some(out) = &options.out {
+        step("writes the files");
         output::publish(out, &options.formats, model, &figures.sheets)?;
     }
     failpoint::at("report.files");
@@ -226,7 +224,6 @@ async fn still_ours(lease: Option<&Lease>) -> Result<(), ReportError> {
 struct Computed {
     loaded: Loaded,
     policy: RevenuePolicy,
-    daily: Vec<RecordBatch>,
     window: Window,
     figures: Figures,
     model: ReportModel,
@@ -247,6 +244,7 @@ async fn compute(
         outcomes,
         weights,
     } = inputs;
+    step("spreads revenue over days");
     let with_usage = marts::customers_with_usage(session).await?;
     let customers = CustomerLadder::new(map, with_usage, loaded.policies.email_key()?);
     let usage = match loaded.lines.iter().any(|line| line.meaning() == Kind::Usage) {
@@ -260,7 +258,7 @@ async fn compute(
         report_currency: options.currency,
         fx: loaded.policies.fx,
     };
-    let (pools, daily) = earn(&loaded, &policy)?;
+    let pools = earn(&loaded, &policy);
     let usage = marts::usage_days(session).await?;
     let variable = variable_costs(&loaded, &policy);
     let Some(window) = window(options, [usage, pools.days(), variable.days(), bills.days()]) else {
@@ -293,11 +291,14 @@ async fn compute(
         by: options.policy.allocation,
     };
     let mut figures = figures::figures(session, &sources, held).await?;
+    step("compares with the period before");
     let periods = usage.and_then(|usage| Periods::of(window, usage));
     let change = match periods.zip(figures.sheet("margin_by_customer")) {
         Some((periods, by_customer)) => {
             let earned = Earned {
-                daily: &daily,
+                lines: &loaded.lines,
+                policy: &policy,
+                facts: &figures.facts,
                 by_customer,
                 bills: &bills,
                 variable: &variable,
@@ -306,6 +307,7 @@ async fn compute(
         }
         None => None,
     };
+    step("looks for losses and levers");
     let mut model = ReportModel::build(session, &loaded.report, options, window, change).await?;
     model.warnings.extend(held.notes());
     model.bill_files = bills.report.lines();
@@ -317,13 +319,12 @@ async fn compute(
         ("bill_lines", bill_batch(&bills, &bill_days, options.currency)?),
         ("data_quality", rows),
     ] {
-        let rows = held.keep(name, rows).await?;
+        let rows = held.keep(name, Arc::new(Spool::of_batch(rows))).await?;
         figures.sheets.push(Sheet { name, rows });
     }
     Ok(Computed {
         loaded,
         policy,
-        daily,
         window,
         figures,
         model,
@@ -355,17 +356,11 @@ pub fn revenue_check(inputs: &RevenueInputs) -> Result<crate::revenue::LoadRepor
     Ok(load(inputs)?.report)
 }
 
-/// Lines to days: the rows of `revenue_daily` and what every dimension is made from.
-fn earn(loaded: &Loaded, policy: &RevenuePolicy) -> Result<(RevenuePools, Vec<RecordBatch>), ReportError> {
+/// Lines to days: what every dimension is made from.
+fn earn(loaded: &Loaded, policy: &RevenuePolicy) -> RevenuePools {
     let mut pools = RevenuePools::default();
-    let mut daily = DailyBatches::new(policy.report_currency.code());
-    for line in &loaded.lines {
-        for day in policy.days(line) {
-            pools.add(&day);
-            daily.push(&day)?;
-        }
-    }
-    Ok((pools, daily.finish()?))
+    loaded.lines.iter().for_each(|line| pools.add_line(policy.days(line)));
+    pools
 }
 
 /// Costs of selling and of being paid that revenue files tell: of their customers, outside of cost of goods.

@@ -23,6 +23,7 @@ use super::{OutputFormat, ReportError, ReportOptions, ReportOutcome, compute, re
 use crate::close::Held;
 use crate::marts::MARGIN_MARTS;
 use crate::output::{TerminalStyle, terminal};
+use crate::revenue::tables::DailyRows;
 use crate::revenue::{Amount, RevenueInputs};
 use crate::session::{empty_session, open_session, query};
 use crate::shell::{Format, write_rows};
@@ -446,7 +447,8 @@ proptest! {
             session.register_batch("calls", batch(&calls)).unwrap();
             let options = ReportOptions { fx: Some(fx), revenue: RevenueInputs { files, ..RevenueInputs::default() }, ..ReportOptions::default() };
             let computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing()).await.unwrap();
-            session.register_table("revenue_daily", Arc::new(MemTable::try_new(revenue_daily(), vec![computed.daily]).unwrap())).unwrap();
+            let daily = DailyRows::new(&computed.loaded.lines, &computed.policy).flat_map(Result::unwrap).collect();
+            session.register_table("revenue_daily", Arc::new(MemTable::try_new(revenue_daily(), vec![daily]).unwrap())).unwrap();
             let native = csv(&session, "SELECT currency, sum(amount) FROM revenue_daily GROUP BY 1 ORDER BY 1").await;
             let expected: Vec<String> = by_currency.iter().map(|(currency, amount)| format!("{currency},{}", amount.rounded(12))).collect();
             assert_eq!(native, expected.join("\n"));

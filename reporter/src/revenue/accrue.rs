@@ -6,13 +6,46 @@
 use super::money::Amount;
 use super::time::{Day, Period};
 
+/// An amount over the days of its period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accrual {
+    first: Day,
+    last: Day,
+    each: Amount,
+    rest: Amount,
+}
+
+impl Accrual {
+    /// Spreads `amount` over `period`.
+    pub fn new(amount: Amount, period: Period) -> Accrual {
+        let days = period.days();
+        let each = amount.per_day(days);
+        Accrual {
+            first: period.first_day(),
+            last: period.first_day() + days as Day - 1,
+            each,
+            rest: amount - Amount::from_scaled(each.scaled() * i128::from(days - 1)),
+        }
+    }
+
+    /// First and last day.
+    pub fn span(&self) -> (Day, Day) {
+        (self.first, self.last)
+    }
+
+    /// What a day earns; `None` outside of the period.
+    pub fn on(&self, day: Day) -> Option<Amount> {
+        match day == self.last {
+            true => Some(self.rest),
+            false => (self.first <= day && day < self.last).then_some(self.each),
+        }
+    }
+}
+
 /// The days of a period with what each earns of `amount`, in order.
 pub fn accrue(amount: Amount, period: Period) -> impl Iterator<Item = (Day, Amount)> {
-    let days = period.days();
-    let each = amount.per_day(days);
-    let rest = amount - Amount::from_scaled(each.scaled() * i128::from(days - 1));
-    let first = period.first_day();
-    (0..days).map(move |index| (first + index as Day, if index == days - 1 { rest } else { each }))
+    let accrual = Accrual::new(amount, period);
+    (accrual.first..=accrual.last).filter_map(move |day| Some((day, accrual.on(day)?)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::fx::Rates;
 use super::line::RevenueLine;
 use super::money::Amount;
 use super::policy::FxDay;
-use super::recognise::Schedules;
+use super::recognise::{Schedule, Schedules};
 use super::time::{Day, Moment};
 
 /// What decides how a line becomes days.
@@ -44,27 +44,67 @@ pub struct RevenueDay<'a> {
     pub fx_effect: Option<Amount>,
 }
 
+/// All days of one line, with what is the same on each of them found out once.
+#[derive(Debug, Clone, Copy)]
+pub struct LineDays<'a> {
+    policy: &'a RevenuePolicy,
+    line: &'a RevenueLine,
+    schedule: Schedule<'a>,
+    /// On its first day.
+    customer_id: Option<&'a str>,
+    /// Whether another day may be another's.
+    changes_hands: bool,
+}
+
 impl RevenuePolicy {
     /// The days of a line, in order.
     pub fn days<'a>(&'a self, line: &'a RevenueLine) -> impl Iterator<Item = RevenueDay<'a>> {
-        let booked = line.booked_at.map_or(line.period.first_day(), Moment::day);
-        self.schedules.days(line).map(move |(day, amount)| {
-            let at = |day| self.rates.convert(amount, line.currency, self.report_currency, day);
-            let (earned, billed) = match line.currency == self.report_currency {
-                true => (Some(amount), Some(amount)),
-                false => (at(day), at(booked)),
-            };
-            RevenueDay {
-                day,
-                line,
-                customer_id: self.customers.customer(line, day),
-                amount,
-                report_amount: match self.fx {
-                    FxDay::AccrualDay => earned,
-                    FxDay::BookedDay => billed,
-                },
-                fx_effect: earned.zip(billed).map(|(earned, billed)| earned - billed),
-            }
+        let days = self.line(line);
+        let (first, last) = days.span();
+        (first..=last).filter_map(move |day| days.on(day))
+    }
+
+    /// The days of a line, to be asked for one by one.
+    pub fn line<'a>(&'a self, line: &'a RevenueLine) -> LineDays<'a> {
+        let schedule = self.schedules.of(line);
+        LineDays {
+            policy: self,
+            line,
+            schedule,
+            customer_id: self.customers.customer(line, schedule.span().0),
+            changes_hands: self.customers.changes_by_day(line),
+        }
+    }
+}
+
+impl<'a> LineDays<'a> {
+    /// First and last day.
+    pub fn span(&self) -> (Day, Day) {
+        self.schedule.span()
+    }
+
+    /// The line on a day; `None` where it earns nothing.
+    pub fn on(&self, day: Day) -> Option<RevenueDay<'a>> {
+        let amount = self.schedule.on(day)?;
+        let (policy, line) = (self.policy, self.line);
+        let at = |day| policy.rates.convert(amount, line.currency, policy.report_currency, day);
+        let (earned, billed) = match line.currency == policy.report_currency {
+            true => (Some(amount), Some(amount)),
+            false => (at(day), at(line.booked_at.map_or(line.period.first_day(), Moment::day))),
+        };
+        Some(RevenueDay {
+            day,
+            line,
+            customer_id: match self.changes_hands {
+                true => policy.customers.customer(line, day),
+                false => self.customer_id,
+            },
+            amount,
+            report_amount: match policy.fx {
+                FxDay::AccrualDay => earned,
+                FxDay::BookedDay => billed,
+            },
+            fx_effect: earned.zip(billed).map(|(earned, billed)| earned - billed),
         })
     }
 }

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::accrue::accrue;
+use super::accrue::{Accrual, accrue};
 use super::currency::Currency;
 use super::customer_map::CustomerLadder;
 use super::line::{Kind, RevenueLine, Text};
@@ -24,6 +24,36 @@ use crate::allocate::largest_remainder;
 
 /// What each customer cost us on each day: how use is known.
 pub type DailyUsage = HashMap<String, BTreeMap<Day, i128>>;
+
+/// The days of one line.
+#[derive(Debug, Clone, Copy)]
+pub enum Schedule<'a> {
+    /// These, in order; at least one.
+    On(&'a [(Day, Amount)]),
+    /// Every day of a period.
+    Evenly(Accrual),
+}
+
+impl Schedule<'_> {
+    /// First and last day.
+    pub fn span(&self) -> (Day, Day) {
+        match self {
+            Schedule::On(days) => (days[0].0, days[days.len() - 1].0),
+            Schedule::Evenly(accrual) => accrual.span(),
+        }
+    }
+
+    /// What a day earns; `None` where it earns nothing of the line.
+    pub fn on(&self, day: Day) -> Option<Amount> {
+        match self {
+            Schedule::On(days) => {
+                let at = days.binary_search_by_key(&day, |(day, _)| *day).ok()?;
+                Some(days[at].1)
+            }
+            Schedule::Evenly(accrual) => accrual.on(day),
+        }
+    }
+}
 
 /// Source and id of a line.
 type LineKey = (Text, Text);
@@ -76,14 +106,23 @@ impl Schedules {
         schedules
     }
 
-    /// The days of a line with what each earns of it, in order.
-    pub fn days<'a>(&'a self, line: &'a RevenueLine) -> impl Iterator<Item = (Day, Amount)> + 'a {
+    /// When a line earns how much.
+    pub fn of(&self, line: &RevenueLine) -> Schedule<'_> {
         let special = match line.meaning() {
             Kind::Usage | Kind::CreditPurchase | Kind::Minimum => self.special.get(&key(line)),
             _ => None,
         };
-        let evenly = special.is_none().then(|| accrue(line.amount, self.period(line)));
-        special.into_iter().flatten().copied().chain(evenly.into_iter().flatten())
+        match special {
+            Some(days) => Schedule::On(days),
+            None => Schedule::Evenly(Accrual::new(line.amount, self.period(line))),
+        }
+    }
+
+    /// The days of a line with what each earns of it, in order.
+    pub fn days<'a>(&'a self, line: &'a RevenueLine) -> impl Iterator<Item = (Day, Amount)> + 'a {
+        let schedule = self.of(line);
+        let (first, last) = schedule.span();
+        (first..=last).filter_map(move |day| Some((day, schedule.on(day)?)))
     }
 
     fn period(&self, line: &RevenueLine) -> Period {

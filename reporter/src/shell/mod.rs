@@ -7,4 +7,5 @@ mod write;
 
 pub(crate) use cell::text as cell_text;
 pub use prompt::prompt;
+pub(crate) use write::write_long;
 pub use write::{Format, write_rows};

@@ -1,8 +1,10 @@
 //! Rows of a result in the format that was asked for.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::Schema;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use parquet::arrow::ArrowWriter;
 use serde_json::Value;
@@ -44,42 +46,67 @@ impl std::str::FromStr for Format {
 pub fn write_rows(batches: &[RecordBatch], format: Format, into: &mut (impl Write + Send)) -> io::Result<()> {
     match format {
         Format::Table => table(batches, into),
-        Format::Csv => csv(batches, into),
-        Format::Json => json(batches, into),
-        Format::Ndjson => objects(batches).try_for_each(|object| writeln!(into, "{object}")),
         Format::Parquet => parquet(batches, into),
+        Format::Csv | Format::Json | Format::Ndjson => match batches.first() {
+            Some(first) => write_long(&first.schema(), batches.iter().cloned().map(Ok), format, into),
+            None => Ok(()),
+        },
     }
 }
 
-/// One JSON object a row, members in the order of the columns.
-fn objects(batches: &[RecordBatch]) -> impl Iterator<Item = String> {
-    batches.iter().flat_map(|batch| {
-        (0..batch.num_rows()).map(move |row| {
-            let members = batch
-                .schema_ref()
-                .fields()
-                .iter()
-                .zip(batch.columns())
-                .map(|(field, column)| format!("{}:{}", Value::from(field.name().as_str()), cell::json(column, row)));
-            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
-        })
-    })
+/// Writes rows as they come, in a format that needs to know none but the one that it writes: CSV, JSON or one object a line.
+pub(crate) fn write_long(
+    schema: &Schema,
+    batches: impl Iterator<Item = io::Result<RecordBatch>>,
+    format: Format,
+    into: &mut impl Write,
+) -> io::Result<()> {
+    match format {
+        Format::Csv => csv(schema, batches, into),
+        Format::Ndjson => objects(schema, batches, |_, object| writeln!(into, "{object}")),
+        _ => {
+            write!(into, "[")?;
+            objects(schema, batches, |at, object| {
+                write!(into, "{}\n{object}", if at == 0 { "" } else { "," })
+            })?;
+            writeln!(into, "\n]")
+        }
+    }
 }
 
-fn json(batches: &[RecordBatch], into: &mut impl Write) -> io::Result<()> {
-    write!(into, "[")?;
-    for (at, object) in objects(batches).enumerate() {
-        write!(into, "{}\n{object}", if at == 0 { "" } else { "," })?;
-    }
-    writeln!(into, "\n]")
-}
-
-fn csv(batches: &[RecordBatch], into: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(into);
-    if let Some(first) = batches.first() {
-        writer.write_record(first.schema().fields().iter().map(|field| field.name()))?;
-    }
+/// One JSON object a row, members in the order of the columns; `each` gets them with their place.
+fn objects(
+    schema: &Schema,
+    batches: impl Iterator<Item = io::Result<RecordBatch>>,
+    mut each: impl FnMut(usize, &str) -> io::Result<()>,
+) -> io::Result<()> {
+    let names: Vec<String> = schema
+        .fields()
+        .iter()
+        .map(|field| Value::from(field.name().as_str()).to_string())
+        .collect();
+    let (mut object, mut at) = (String::new(), 0);
     for batch in batches {
+        let batch = batch?;
+        for row in 0..batch.num_rows() {
+            object.clear();
+            for (column, name) in batch.columns().iter().zip(&names) {
+                object.push(if object.is_empty() { '{' } else { ',' });
+                let _ = write!(object, "{name}:{}", cell::json(column, row));
+            }
+            object.push('}');
+            each(at, &object)?;
+            at += 1;
+        }
+    }
+    Ok(())
+}
+
+fn csv(schema: &Schema, batches: impl Iterator<Item = io::Result<RecordBatch>>, into: &mut impl Write) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(into);
+    writer.write_record(schema.fields().iter().map(|field| field.name()))?;
+    for batch in batches {
+        let batch = batch?;
         for row in 0..batch.num_rows() {
             writer.write_record(batch.columns().iter().map(|column| cell::text(column, row)))?;
         }
