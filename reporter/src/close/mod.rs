@@ -9,6 +9,7 @@ mod closed;
 mod driver;
 mod export;
 mod held;
+mod late;
 mod month;
 mod revision;
 
@@ -18,6 +19,7 @@ mod tests;
 pub use closed::{Closed, Standing, State};
 pub use driver::{CloseOptions, CloseOutcome, close, reopen, verify};
 pub(crate) use held::Held;
+pub(crate) use late::late_note;
 pub use month::Month;
 pub use revision::{ExportedFile, Manifest, Totals};
 

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use marginlake_lake::{Lake, Table};
 use marginlake_pricing::{Catalogue, Overrides};
 
-use super::{CloseError, CloseOptions, CloseOutcome, Month, close, reopen, verify};
+use super::{CloseError, CloseOptions, CloseOutcome, Month, close, late_note, reopen, verify};
 use crate::report::{self, ReportOptions};
 use crate::reprice::{self, Mode, RepriceOptions};
 use crate::revenue::{Amount, RevenueInputs};
@@ -153,6 +153,10 @@ async fn late_spans_of_a_closed_month_are_shown_and_not_merged() {
     assert!(books.rows("select count(*) as n from restatements").await.contains("| 0 |"));
     let late = books.rows("select trace_id, cost_usd from calls_late order by 1").await;
     assert!(late.contains("0.002120000000") && late.contains("0.000520000000"), "{late}");
+    // A reader of the month's report is told, and one of the next month's is not.
+    let note = late_note(&books.lake, "2026-10-01", "2026-10-31").await.unwrap();
+    assert!(note.is_some_and(|note| note.starts_with("2 calls came or changed after their month was closed")));
+    assert_eq!(late_note(&books.lake, "2026-11-01", "2026-11-30").await.unwrap(), None);
     // Nothing new: the late rows stay, and nothing is committed.
     let again = books.settle().await;
     assert_eq!((again.committed, again.late), (false, 0));

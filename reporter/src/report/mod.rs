@@ -30,7 +30,7 @@ pub use options::{OutputFormat, ReportOptions, ReportPolicy};
 use crate::allocate::cost::CostSource;
 use crate::allocate::{CostClass, CostPools, Earner, RevenuePools, WeightTable};
 use crate::bills::{Bills, bill_batch};
-use crate::close::Held;
+use crate::close::{Held, late_note};
 use crate::insight::Periods;
 use crate::marts::{self, ReportCalls, Spool, Window};
 use crate::outcomes::{Outcomes, of_attribute};
@@ -146,6 +146,10 @@ pub async fn report(
     let manifest = Manifest::new(options, computed.window, &computed.loaded, &computed.model, &BTreeMap::new());
     computed.model.made = manifest.made();
     computed.model.unrecognised = unrecognised_between(lake, &computed.model.from, &computed.model.to).await?;
+    computed
+        .model
+        .warnings
+        .extend(late_note(lake, &computed.model.from, &computed.model.to).await?);
     let run_id = manifest.run_id;
     let days = computed.figures.sheet("margin_daily").expect("it is a mart of every report");
     let restated = Restated::by(lake, &days.whole()?, computed.window, &run_id).await?;

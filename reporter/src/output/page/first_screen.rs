@@ -247,5 +247,12 @@ fn statement(page: &mut String, model: &ReportModel) {
             total.contribution_margin(),
         );
     }
+    if let Some(cash) = model.cash_received {
+        let _ = writeln!(
+            page,
+            "<tr class=\"beside\"><th scope=\"row\">Cash received <small>beside revenue, in no margin</small></th><td class=\"n\">{}</td><td></td></tr>",
+            minus(&money(cash, &model.currency))
+        );
+    }
     page.push_str("</tbody></table>\n");
 }

@@ -38,6 +38,8 @@ async fn cash_seats_and_segments_stand_beside_the_margin() {
     // 77 earned; 46 paid within the month, 310 before it.
     assert_eq!(outcome.model.totals()["revenue"], "77");
     assert_eq!(outcome.model.totals()["cash_received"], "46");
+    let page = fs::read_to_string(setting.folder.path().join("out/report.html")).unwrap();
+    assert!(page.contains("Cash received") && page.contains("<td class=\"n\">$46.00</td><td></td>"));
     let sql = "SELECT sum(revenue), sum(cash_received), count(*) - count(cash_received) FROM pnl_daily";
     assert_eq!(setting.sql(sql).await, "77.000000000000,46.000000000000,0");
     let sql = "SELECT date, cash_received FROM pnl_daily WHERE cash_received <> 0 ORDER BY 1";
