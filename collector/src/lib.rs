@@ -9,6 +9,8 @@ mod collector;
 mod columns;
 mod config;
 mod decode;
+#[cfg(test)]
+mod dice;
 mod forward;
 mod messages;
 pub mod normalise;

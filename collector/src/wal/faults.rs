@@ -18,24 +18,7 @@ use super::format::HEADER_BYTES;
 use super::recover::recover_on;
 use super::writer::{Waiting, Writer};
 use super::*;
-
-/// Choices of a disk that nobody can foresee, repeatable from a seed (SplitMix64).
-#[derive(Debug, Clone, Copy)]
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
-    }
-
-    fn flip(&mut self) -> bool {
-        self.below(2) == 0
-    }
-}
+use crate::dice::Dice;
 
 /// What of a file is durable.
 #[derive(Debug, Default, Clone)]
@@ -83,9 +66,9 @@ impl FaultyDisk {
         let mut state = self.state();
         for (path, shadow) in std::mem::take(&mut state.files) {
             let there = if shadow.removed {
-                dice.flip()
+                dice.one_in(2)
             } else {
-                shadow.named || dice.flip()
+                shadow.named || dice.one_in(2)
             };
             if !there {
                 let _ = std::fs::remove_file(&path);
