@@ -152,6 +152,7 @@ pub(crate) fn run(args: CollectArgs) -> anyhow::Result<()> {
 
 fn resolve(args: CollectArgs, file: FileConfig, settings: &mut Settings) -> anyhow::Result<Config> {
     let catalogue = file.catalogue()?;
+    let attribution = file.attribution();
     let section = file.collect;
     let mut pick = |key, given, written, default| settings.pick(key, given, written, default);
     let path = |text: &str| Ok(PathBuf::from(text));
@@ -228,7 +229,7 @@ fn resolve(args: CollectArgs, file: FileConfig, settings: &mut Settings) -> anyh
         durability: durability.required(values::durability)?,
         limits,
         log_limit_bytes: max_log.required(values::size)?,
-        attribution: file.attribution,
+        attribution,
         catalogue,
         forward,
         telemetry,

@@ -76,6 +76,30 @@ impl FileConfig {
 }
 
 impl FileConfig {
+    /// Whom calls are for, keeping also what the file's own rules ask for: a rule about an attribute that nobody keeps
+    /// would match nothing and say nothing.
+    pub(crate) fn attribution(&self) -> AttributionConfig {
+        let of_costs = self.cost_rule.iter().map(|rule| &rule.predicate);
+        let of_classes = self.cost_class.iter().map(|rule| &rule.predicate);
+        let mut asked: Vec<&String> = of_costs
+            .chain(of_classes)
+            .flat_map(|predicate| predicate.attributes.keys())
+            .chain(self.cost_rule.iter().filter_map(|rule| rule.unit.as_ref()))
+            .chain(&self.outcomes.attribute)
+            .collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let mut attribution = self.attribution.clone();
+        for key in asked {
+            if !attribution.keep.contains(key) {
+                attribution.keep.push(key.clone());
+            }
+        }
+        attribution
+    }
+}
+
+impl FileConfig {
     /// What the account pays or is let off beside its calls.
     pub(crate) fn account(&self) -> anyhow::Result<Account> {
         Ok(Account::new(&self.allowance, &self.capacity).map_err(|error| Usage(error.to_string()))?)
@@ -155,6 +179,17 @@ mod tests {
         assert_eq!((config.cost_class.len(), config.cost_rule.len()), (1, 2));
         Rules::new(&config, None).expect("the sample's rules");
         assert_eq!(file.bill.len(), 2);
+    }
+
+    #[test]
+    fn what_rules_ask_for_is_kept() {
+        let file = parse(
+            "[attribution]\nkeep = ['plan', 'n']\n[outcomes]\nattribute = 'solved'\n\
+             [[cost_rule]]\nid = 'r'\nprice = '1'\nper = 'unit'\nunit = 'n'\nmatch = { attributes = { vendor = 'x' } }\n\
+             [[cost_class]]\nclass = 'not_cogs'\nmatch = { attributes = { vendor = 'y', internal = 'true' } }\n",
+        );
+        let kept = file.expect("a configuration").attribution().keep;
+        assert_eq!(kept, ["plan", "n", "internal", "solved", "vendor"]);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod collect;
+mod cost_rules;
 mod crash;
 mod documents;
 mod edge;

@@ -188,6 +188,11 @@ fn malformed_bodies_of_every_signal_are_refused() {
     for path in ["/v1/traces", "/v1/logs", "/v1/metrics"] {
         assert_eq!(collector.post(path, PROTOBUF, b"\x0a\xff\xff").status, 400, "{path}");
         assert_eq!(collector.post(path, JSON, b"[1]").status, 400, "{path}");
+        assert_eq!(
+            collector.post(path, JSON, b"{\"a\":\"\xff\xfe\"}").status,
+            400,
+            "{path}: not UTF-8"
+        );
     }
     collector.stop();
 }

@@ -17,7 +17,7 @@ use tokio_rustls::rustls;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tonic::metadata::MetadataValue;
 
-use crate::support::{Collector, JSON, attempt, chat, request_json, rows, run};
+use crate::support::{Collector, JSON, attempt, chat, request_json, rows, run, until};
 
 fn path(path: &Path) -> &str {
     path.to_str().expect("a path")
@@ -105,6 +105,8 @@ impl Pki {
             ("ca.crt", authority.pem()),
             ("tls.crt", server.pem()),
             ("tls.key", server_key.serialize_pem()),
+            ("client.crt", client.pem()),
+            ("client.key", client_key.serialize_pem()),
         ] {
             std::fs::write(folder.path().join(name), text).expect("written");
         }
@@ -182,6 +184,76 @@ async fn tls_serves_both_addresses_and_asks_for_client_certificates_where_told()
         StatusCode::OK
     );
     collector.stop();
+}
+
+/// The backend is another collector, so that both ends of both protocols are real.
+#[test]
+fn forwarding_goes_over_tls_with_a_certificate_of_its_own_and_only_to_whom_the_authority_knows() {
+    let pki = Pki::new();
+    let other = Pki::new();
+    let (cert, key, ca) = (pki.file("tls.crt"), pki.file("tls.key"), pki.file("ca.crt"));
+    let mutual = [
+        "--tls-cert",
+        path(&cert),
+        "--tls-key",
+        path(&key),
+        "--tls-client-ca",
+        path(&ca),
+    ];
+    let folder = tempfile::tempdir().expect("a folder");
+    let far = folder.path().join("far");
+    let backend = Collector::start_with(&far, &[&mutual[..], &["--commit-interval", "50ms"]].concat());
+    let forwarding = |name: &str, protocol: &str, port: u16, authority: &Path, certificate: bool| {
+        let mut section = format!(
+            "[collect]\nforward = \"https://localhost:{port}\"\nforward_protocol = \"{protocol}\"\nforward_ca = \"{}\"\n",
+            authority.display()
+        );
+        if certificate {
+            let (cert, key) = (pki.file("client.crt"), pki.file("client.key"));
+            section += &format!("forward_cert = \"{}\"\nforward_key = \"{}\"\n", cert.display(), key.display());
+        }
+        let config = folder.path().join(format!("{name}.toml"));
+        std::fs::write(&config, section).expect("written");
+        let lake = folder.path().join(name);
+        Collector::start_with(&lake, &["--commit-interval", "50ms", "--config", path(&config)])
+    };
+    let post = |collector: &Collector, span: u64| {
+        let body = request_json(&[chat(1, span, "acme", 10, 1)]).to_string();
+        assert_eq!(collector.post("/v1/traces", JSON, body.as_bytes()).status, 200);
+    };
+    let (ours, stranger) = (pki.file("ca.crt"), other.file("ca.crt"));
+    let collectors = [
+        forwarding("http", "http", backend.http.port(), &ours, true),
+        forwarding("grpc", "grpc", backend.grpc.port(), &ours, true),
+        // These two reach nobody, and lose nothing of their own.
+        forwarding("nameless", "http", backend.http.port(), &ours, false),
+        forwarding("wary", "grpc", backend.grpc.port(), &stranger, true),
+    ];
+    for (span, collector) in (1..).zip(&collectors) {
+        post(collector, span);
+    }
+    let sent = "marginlake_collector_forward_requests_total{outcome=\"sent\"}";
+    let failed = "marginlake_collector_forward_failures_total";
+    until("both have forwarded", || {
+        collectors[..2].iter().all(|collector| collector.metric(sent) == 1)
+    });
+    until("both have been refused", || {
+        collectors[2..].iter().all(|collector| collector.metric(failed) >= 1)
+    });
+    for (collector, name) in collectors.into_iter().zip(["http", "grpc", "nameless", "wary"]) {
+        collector.stop();
+        assert_eq!(
+            rows(&folder.path().join(name), "SELECT span_id FROM spans").len(),
+            1,
+            "{name}"
+        );
+    }
+    backend.stop();
+    let arrived = rows(&far, "SELECT right(span_id, 1) AS span FROM spans ORDER BY span_id");
+    assert_eq!(
+        serde_json::Value::from(arrived),
+        serde_json::json!([{ "span": "1" }, { "span": "2" }])
+    );
 }
 
 #[test]

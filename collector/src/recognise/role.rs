@@ -44,6 +44,8 @@ const RULES: &[(Field, Rule)] = &[
     (Field::LangsmithKind, langsmith),
     (Field::MastraType, mastra),
     (Field::AiOperationId, vercel),
+    // Its operation for everything but models is `framework`.
+    (Field::SpringKind, spring),
     (Field::OperationName, operation),
     (Field::TraceloopKind, traceloop),
     (Field::LlmRequestType, request_type),
@@ -123,6 +125,15 @@ fn vercel(operation: &str) -> Option<Role> {
         "ai.toolCall" => Role::Tool,
         other if other.ends_with(".doGenerate") || other.ends_with(".doStream") => Role::Llm,
         "ai.generateText" | "ai.streamText" | "ai.generateObject" | "ai.streamObject" => Role::Step,
+        _ => return None,
+    })
+}
+
+fn spring(kind: &str) -> Option<Role> {
+    Some(match kind {
+        "chat_client" | "advisor" => Role::Chain,
+        "tool_call" => Role::Tool,
+        "vector_store" => Role::Retriever,
         _ => return None,
     })
 }

@@ -48,7 +48,7 @@ pub struct OutcomeLabels {
     pub abandoned: Vec<String>,
     /// Further words that say nothing.
     pub unknown: Vec<String>,
-    /// An attribute of spans that tells the outcome; `[attribution] keep` must keep it.
+    /// An attribute of spans that tells the outcome; the collector keeps it where it runs with the same file.
     pub attribute: Option<String>,
 }
 

@@ -18,9 +18,14 @@ const SPRING: Profile = Profile {
         (Starts("spring.ai.chat.client"), Role::Chain),
         (Starts("spring.ai.advisor"), Role::Chain),
     ],
-    cannot: "Its own version, under Spring Boot's scope: in 1.x later calls of a tool loop repeat the usage of earlier ones",
-    fix: "Update to Spring AI 2, or set `scope` to `org.springframework.ai` with the version",
+    cannot: "Its version, under a scope that has none: in 1.x later calls of a tool loop repeat the usage of earlier ones",
+    fix: "Update to Spring AI 2, or keep the version of the scope",
     ..BASE
+};
+
+const SPRING_SUMS: Habits = Habits {
+    cumulative: true,
+    ..Habits::NONE
 };
 
 const LOGFIRE: Profile = Profile {
@@ -219,10 +224,7 @@ pub(super) const PROFILES: &[Profile] = &[
         emitter: "Spring AI 1",
         scopes: &[Starts("org.springframework.ai")],
         versions: Versions { from: "", before: "2" },
-        habits: Habits {
-            cumulative: true,
-            ..Habits::NONE
-        },
+        habits: SPRING_SUMS,
         cannot: "Single calls of a tool loop: each later call repeats the usage of the earlier ones, which is taken off",
         fix: "Update to Spring AI 2",
         ..SPRING
@@ -236,13 +238,30 @@ pub(super) const PROFILES: &[Profile] = &[
         fix: "Nothing to do",
         ..SPRING
     },
+    // Spring Boot's tracer names itself and its own version; Spring AI 1 needs Boot 3, Spring AI 2 needs Boot 4.
+    Profile {
+        id: "spring_ai_boot_3",
+        emitter: "Spring AI 1 under Spring Boot 3",
+        scopes: &[Starts("org.springframework.boot")],
+        versions: Versions { from: "3", before: "4" },
+        habits: SPRING_SUMS,
+        cannot: "Single calls of a tool loop: each later call repeats the usage of the earlier ones, which is taken off when the tool's span stands between them; its sums have no cache counts",
+        fix: "Update to Spring AI 2",
+        ..SPRING
+    },
+    Profile {
+        id: "spring_ai_boot_4",
+        emitter: "Spring AI 2 under Spring Boot 4",
+        scopes: &[Starts("org.springframework.boot")],
+        versions: Versions { from: "4", before: "" },
+        cannot: "Nothing that is billed",
+        fix: "Nothing to do",
+        ..SPRING
+    },
     Profile {
         scopes: &[Starts("org.springframework.ai"), Starts("org.springframework.boot")],
         markers: &[Marker::Has(Field::SpringKind), Marker::Is(Field::GenAiSystem, "spring_ai")],
-        habits: Habits {
-            cumulative: true,
-            ..Habits::NONE
-        },
+        habits: SPRING_SUMS,
         ..SPRING
     },
     Profile {

@@ -41,6 +41,7 @@ fn scalar() -> impl Strategy<Value = any_value::Value> {
             Just("LLM"), Just("AGENT"), Just("chat"), Just("generation"), Just("ai.generateText.doGenerate"), Just("anthropic"),
             Just("gcp.gemini"), Just("x_ai"), Just(r#"{"input":5,"output":3,"input_cached_tokens":900}"#),
             Just(r#"{"prompt_tokens":50,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":900}}"#),
+            Just(r#"{"usage":{"prompt_tokens":7,"\ud800":1,"model":"\udc00\ud800"}}"#), Just(r#"{"model":"\u00"#),
             Just(r#"{"anthropic":{"usage":{"input_tokens":9223372036854775807,"cache_read_input_tokens":9223372036854775807}}}"#),
         ].prop_map(|text| any_value::Value::StringValue(text.to_owned())),
         1 => prop::collection::vec(any::<u8>(), 0..8).prop_map(any_value::Value::BytesValue),

@@ -19,7 +19,7 @@ use crate::wire::traces::Span;
 const VECTORS: &str = include_str!("../../../../tests/vectors/vectors.toml");
 
 /// Vectors in which settle changes the usage of a record.
-const SETTLED_OTHERWISE: &[(u32, &str)] = &[(45, "b")];
+const SETTLED_OTHERWISE: &[(u32, &str)] = &[(45, "b"), (245, "b"), (245, "c"), (545, "b")];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -42,7 +42,7 @@ pub struct CostRule {
     pub price: String,
     /// What the price is for.
     pub per: Per,
-    /// The attribute that holds the quantity, for `per = "unit"`; `tags` must keep it.
+    /// The attribute that holds the quantity, for `per = "unit"`; the collector keeps it in `tags` where it runs with the same file.
     pub unit: Option<String>,
     /// The role of its rows: the record's, or `human_review` for a person's time.
     #[serde(rename = "as")]

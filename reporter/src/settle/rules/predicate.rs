@@ -1,6 +1,7 @@
 //! Which rows a rule is about: globs over what a row says about itself.
 //!
-//! Only what the lake keeps can be asked for: attributes are those that `[attribution] keep` puts into `tags`.
+//! Only what the lake keeps can be asked for: attributes are those that the collector puts into `tags`: what `[attribution] keep` names
+//! and what the rules of its own configuration ask for.
 
 use std::collections::BTreeMap;
 

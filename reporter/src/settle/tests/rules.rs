@@ -212,6 +212,26 @@ fn vector_45_cumulative_usage_of_spring_ai_below_2_is_resolved() {
     check(&pair("2.0.1"), &[("a", 100, 20), ("b", 350, 60)], &[]);
 }
 
+/// Spring Boot's version tells Spring AI's only by likelihood: the tool's span between the calls is the proof.
+#[test]
+fn under_spring_boot_3_a_loop_is_taken_apart_where_the_frameworks_tool_ran() {
+    let boot = |built: Built| built.under("p").convention("spring_ai_boot_3");
+    let calls = [
+        span(Role::Chain, "p"),
+        boot(llm("a")).usage(100, 20).finish("TOOL_CALLS"),
+        boot(llm("b")).usage(350, 60).finish("STOP").at(300, 400),
+    ];
+    check(&calls, &[("a", 100, 20), ("b", 350, 60)], &[]);
+    let with = |tool: Built| [calls.to_vec(), vec![tool]].concat();
+    check(&with(boot(tool("t")).at(210, 290)), &[("a", 100, 20), ("b", 250, 40)], &[]);
+    check(&with(boot(tool("t")).at(410, 490)), &[("a", 100, 20), ("b", 350, 60)], &[]);
+    check(
+        &with(tool("t").under("p").at(210, 290)),
+        &[("a", 100, 20), ("b", 350, 60)],
+        &[],
+    );
+}
+
 #[test]
 fn vector_52_a_products_log_stands_for_its_span() {
     check(
