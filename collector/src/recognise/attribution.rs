@@ -10,7 +10,7 @@ use marginlake_lake::schema::Dimension;
 
 use super::field::Field;
 use super::gather::Gathered;
-use super::payload::scan::{Scalar, scan};
+use super::payload::scan::{Scalar, plain, scan};
 use super::profile::Habits;
 
 /// Attribute keys that a user adds, each tried before the defaults, in their order.
@@ -371,9 +371,8 @@ fn from_linked_prompts<'a>(text: &'a str, attribute: &'a str, attribution: &mut 
             ["[]", "version"] => (Dimension::PromptVersion, "version"),
             _ => return,
         };
-        let usable = !value.is_empty() && value.len() <= LONGEST_ID && !value.contains('\\');
-        if usable && attribution.get(dimension).is_none() {
-            attribution.set(dimension, Cow::Borrowed(value), Source::Metadata { attribute, name });
+        if let (Some(value), None) = (id(value), attribution.get(dimension)) {
+            attribution.set(dimension, value, Source::Metadata { attribute, name });
         }
     });
 }
@@ -383,11 +382,10 @@ fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribut
     // A broken object ends the reading; what was read before it stands.
     let _ = scan(text, |path, scalar| {
         let [name] = path else { return };
-        let value = match scalar {
-            Scalar::Text(value) if !value.is_empty() && value.len() <= LONGEST_ID && !value.contains('\\') => value,
-            Scalar::Number(value) => value,
-            _ => return,
+        let (Scalar::Text(value) | Scalar::Number(value)) = scalar else {
+            return;
         };
+        let Some(value) = id(value) else { return };
         for dimension in Dimension::ALL {
             let Some(rank) = dimension.metadata_names().iter().position(|known| known == name) else {
                 continue;
@@ -402,8 +400,14 @@ fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribut
             );
             if !own && rank < best[at] {
                 best[at] = rank;
-                attribution.set(dimension, Cow::Borrowed(value), Source::Metadata { attribute, name });
+                attribution.set(dimension, value.clone(), Source::Metadata { attribute, name });
             }
         }
     });
+}
+
+/// A value of JSON that can be an id or a name.
+fn id(value: &str) -> Option<Cow<'_, str>> {
+    let usable = !value.is_empty() && value.len() <= LONGEST_ID;
+    usable.then(|| plain(value)).flatten()
 }

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use super::field::{FIELDS, Field};
 use super::flag::{Flag, Flags};
 use super::keys::Keys;
+use super::payload::scan::plain;
 use crate::wire::{Attributes, KeyValue, Value};
 
 const NONE: u32 = u32::MAX;
@@ -188,8 +189,9 @@ const LONGEST_WORDS: usize = 1024;
 pub(crate) fn words<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {
     match value {
         Value::Text(text) if text.len() <= LONGEST_WORDS => {
-            let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(text);
-            (!inner.is_empty()).then_some(Cow::Borrowed(inner))
+            let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            let inner = quoted.and_then(plain).unwrap_or(Cow::Borrowed(quoted.unwrap_or(text)));
+            (!inner.is_empty()).then_some(inner)
         }
         Value::Int(number) => Some(Cow::Owned(number.to_string())),
         Value::Bool(bit) => Some(Cow::Borrowed(if *bit { "true" } else { "false" })),

@@ -4,6 +4,8 @@
 //! smolagents that of objects, `Usage(input_tokens=1)`). Bounded in size and depth, never recursive, tolerant of what we
 //! do not need: escapes stay as sent, numbers stay text.
 
+use std::borrow::Cow;
+
 /// The largest text that is read, in bytes.
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 /// The deepest nesting that is read.
@@ -36,6 +38,15 @@ pub(crate) struct Place<'p, 'a> {
     pub(crate) path: &'p [&'a str],
     /// For each key the number of its container, counted as they open: two objects at one path differ here.
     pub(crate) containers: &'p [u32],
+}
+
+/// What a string of JSON says, its escapes undone; `None` where one is broken. Python's `json.dumps` escapes every letter
+/// beyond ASCII, so that names need it.
+pub(crate) fn plain(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('\\') {
+        return Some(Cow::Borrowed(text));
+    }
+    serde_json::from_str(&format!("\"{text}\"")).ok().map(Cow::Owned)
 }
 
 /// Calls `visit` with the path of keys (array levels are `[]`) and the value of each scalar, in the text's order.

@@ -3,4 +3,5 @@
 mod corpus;
 mod document;
 mod properties;
+mod single_keys;
 mod vectors;
