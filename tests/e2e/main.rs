@@ -23,3 +23,4 @@ mod support;
 mod truth;
 mod unrecognised;
 mod vectors;
+mod yesterday;

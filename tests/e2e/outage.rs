@@ -144,7 +144,7 @@ impl Outage {
         let commits = log.map(|entry| std::fs::read_to_string(entry.expect("an entry").path()).unwrap_or_default());
         let named: usize = commits.map(|commit| commit.matches("{\"add\":").count()).sum();
         assert_eq!(
-            data_files(&spans),
+            data_paths(&spans).len(),
             named,
             "trying again leaves no file behind that no commit names"
         );
@@ -152,7 +152,7 @@ impl Outage {
 }
 
 /// Files of every name below the days of a table.
-fn data_files(table: &Path) -> usize {
+fn data_paths(table: &Path) -> BTreeSet<PathBuf> {
     let days = std::fs::read_dir(table)
         .expect("listed")
         .map(|entry| entry.expect("an entry").path());
@@ -160,7 +160,9 @@ fn data_files(table: &Path) -> usize {
         day.file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with("date="))
     });
-    days.map(|day| std::fs::read_dir(day).expect("listed").count()).sum()
+    days.flat_map(|day| std::fs::read_dir(day).expect("listed"))
+        .map(|file| file.expect("an entry").path())
+        .collect()
 }
 
 #[test]
@@ -196,6 +198,26 @@ fn a_full_disk_under_the_data_files() {
 #[test]
 fn a_disk_that_takes_data_files_and_no_commits() {
     Outage::breaks_at("put.before_name 5\n");
+}
+
+/// Somebody tidies up while commits fail: what was written for the commit that is tried again is gone or torn.
+#[test]
+fn files_that_go_away_before_their_commit_are_written_again_from_the_log() {
+    for tidy in [(|file| std::fs::remove_file(file).expect("removed")) as fn(&Path), |file| {
+        std::fs::write(file, b"PAR1").expect("torn");
+    }] {
+        let mut outage = Outage::new();
+        let known = data_paths(&outage.path("lake/spans"));
+        std::fs::write(outage.path("faults"), "put.before_name 5\n").expect("written");
+        outage.send().expect("accepted");
+        outage.until("an unready collector", |outage| outage.status("/readyz") == 503);
+        let waiting = data_paths(&outage.path("lake/spans"));
+        let mut waiting = waiting.difference(&known).peekable();
+        assert!(waiting.peek().is_some(), "files wait for their commit");
+        waiting.for_each(|file| tidy(file));
+        std::fs::remove_file(outage.path("faults")).expect("mended");
+        let _ = outage.mends_itself();
+    }
 }
 
 #[test]
