@@ -69,14 +69,14 @@ fn a_night_again_is_the_same_report_and_late_calls_restate_its_days() {
             let [lake, out] = [&lake, &out].map(|path| path.to_str().expect("a path"));
             run(&["report", "--lake", lake, "--yesterday", "--days", "3", "--out", out]);
             (
-                files(&out),
+                files(Path::new(out)),
                 rows(
                     Path::new(lake),
                     "SELECT date, calls, model_cost FROM margin_daily ORDER BY date",
                 ),
                 rows(
                     Path::new(lake),
-                    "SELECT date, measure, before, after FROM restated_days ORDER BY date, measure",
+                    "SELECT date, measure, before_amount, after_amount FROM restated_days ORDER BY date, measure",
                 ),
             )
         };
@@ -100,7 +100,7 @@ fn a_night_again_is_the_same_report_and_late_calls_restate_its_days() {
         send(&lake, &[(5, before)]);
         let late = night();
         assert_eq!(Value::from(late.1.clone()), days([2, 1]));
-        let moved = |measure: &str, before_: &str, after: &str| json!({ "date": before.to_string(), "measure": measure, "before": before_, "after": after });
+        let moved = |measure: &str, before_: &str, after: &str| json!({ "date": before.to_string(), "measure": measure, "before_amount": before_, "after_amount": after });
         assert_eq!(
             Value::from(late.2.clone()),
             Value::from(vec![
