@@ -107,7 +107,29 @@ fn prepare(reported: &mut Reported, role: Role, flags: &mut Flags) -> bool {
         }
         reported.input = reported.total;
     }
+    if role == Role::Llm && reads_nothing(reported) {
+        (reported.input, reported.uncached) = (None, None);
+        (reported.cache_read, reported.cache_write) = (None, None);
+    }
     true
+}
+
+/// Whether a call writes without having read: no model does, so the zero stands for an input that was not seen
+/// (LangChain's streams of Anthropic, where the last event alone was counted).
+fn reads_nothing(reported: &Reported) -> bool {
+    let read = [
+        reported.input,
+        reported.uncached,
+        reported.cache_read,
+        reported.cache_write,
+        reported.cache_write_5m,
+        reported.cache_write_1h,
+        reported.input_audio,
+        reported.input_image,
+        reported.tool_prompt,
+    ];
+    let written = reported.output.unwrap_or(0) > 0;
+    written && reported.input == Some(0) && read.iter().all(|count| count.unwrap_or(0) == 0)
 }
 
 fn solve(reported: &Reported, about: About<'_>, flags: &mut Flags) -> (Buckets, UsageCounts, UsageStatus) {

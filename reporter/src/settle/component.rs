@@ -3,13 +3,14 @@
 //! The nodes are traces (a log record without a trace is a node of its own). Two nodes are linked by an id of a
 //! response or run; by a session at the same time, where one side is an aggregate that the other may explain or a product's record; by
 //! equal usage at the same time from different instrumentations; by standing in time within a call of another
-//! instrumentation, where a call tells no usage. All of it within one tenant. A hash that collides
-//! only makes a component larger, which changes no verdict.
+//! instrumentation, where a call tells no usage or half of it. All of it within one tenant. A hash that collides only
+//! makes a component larger, which changes no verdict.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
 use super::identity::{is_polled, is_worth};
+use super::matching::holds_most;
 use super::record::{Record, Signal};
 use super::signals::{WRITING_SLACK_NANOS, is_product};
 use super::usage::Totals;
@@ -24,9 +25,11 @@ const CALL_WINDOW_NANOS: i64 = 60_000_000_000;
 /// Records longer than this many windows are not linked by time.
 const MOST_WINDOWS: i64 = 72;
 /// An SDK's call starts at most this long after its framework's.
-const START_WINDOW_NANOS: i64 = 1_000_000_000;
-/// A silent call that stands within more calls than this is not compared with any: it stays of unknown cost.
-const MOST_AROUND: usize = 8;
+const START_WINDOW_NANOS: i64 = 2_000_000_000;
+/// A silent call that stands beside more calls than this is not compared with any: it stays of unknown cost.
+const MOST_BESIDE: usize = 8;
+/// In a service that makes more calls at a time than these, time proves nothing.
+const MOST_NEAR: usize = 512;
 
 /// The node of a record.
 pub fn node(record: &Record) -> NodeId {
@@ -56,14 +59,48 @@ pub struct Linker {
     sessions: Vec<(NodeId, bool, u32)>,
     /// Usage and window, scope, node.
     alike: Vec<(NodeId, NodeId, u32)>,
-    /// Calls that tell their usage, by service and second of start.
-    told: Vec<Timed>,
-    /// Calls that tell none.
-    silent: Vec<Timed>,
+    /// Calls, by service and start.
+    calls: Vec<Timed>,
 }
 
-/// A call's service and window, start, end, scope, node.
-type Timed = (NodeId, i64, i64, NodeId, u32);
+/// When a call was made, and what little it may tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Timed {
+    service: NodeId,
+    start: i64,
+    end: i64,
+    scope: NodeId,
+    node: u32,
+    told: Told,
+}
+
+/// How much of its usage a call tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Told {
+    Nothing,
+    /// Output tokens without input.
+    OutputOnly(i64),
+    /// Output tokens, and what was read for them.
+    All(i64),
+}
+
+impl Timed {
+    /// Whether the two may be one call of which one tells too little to be found by its usage.
+    fn may_be(&self, other: &Timed) -> bool {
+        let alike = match (self.told, other.told) {
+            (Told::All(_), Told::All(_)) => false,
+            (Told::Nothing, _) | (_, Told::Nothing) => true,
+            (Told::OutputOnly(a) | Told::All(a), Told::OutputOnly(b) | Told::All(b)) => a == b,
+        };
+        let (first, second) = if self.start <= other.start {
+            (self, other)
+        } else {
+            (other, self)
+        };
+        let inside = |outer: &Timed, inner: &Timed| holds_most((outer.start, outer.end), (inner.start, inner.end));
+        alike && self.scope != other.scope && (inside(first, second) || inside(second, first))
+    }
+}
 
 impl Linker {
     /// Takes note of one record.
@@ -80,15 +117,20 @@ impl Linker {
         let Some((start, end)) = record.interval() else { return };
         let scope = hash(record.scope_name.as_deref());
         let told = record.has_usage();
+        let totals = Totals::of(record);
         if record.role.is_leaf() && record.signal == Signal::Span {
-            let window = start.div_euclid(START_WINDOW_NANOS);
-            let service = hash((7u8, tenant, record.service_name.as_deref(), window));
-            let list = if told { &mut self.told } else { &mut self.silent };
-            list.push((service, start, end, scope, node));
-            if !told {
-                let before = hash((7u8, tenant, record.service_name.as_deref(), window - 1));
-                self.silent.push((before, start, end, scope, node));
-            }
+            self.calls.push(Timed {
+                service: hash((7u8, tenant, record.service_name.as_deref())),
+                start,
+                end,
+                scope,
+                node,
+                told: match (told, totals.input, totals.output.unwrap_or(0)) {
+                    (false, ..) => Told::Nothing,
+                    (true, None, output) if output > 0 => Told::OutputOnly(output),
+                    (true, _, output) => Told::All(output),
+                },
+            });
         }
         let lesser = is_product(record) && record.role.is_leaf();
         if !told && !lesser {
@@ -104,7 +146,6 @@ impl Linker {
                 self.sessions.push((hash((5u8, tenant, session, window)), asks, node));
             }
         }
-        let totals = Totals::of(record);
         if record.role.is_leaf() && totals.input.is_some_and(|tokens| tokens > 0) {
             for window in windows((start, end), CALL_WINDOW_NANOS) {
                 self.alike.push((
@@ -125,7 +166,7 @@ impl Linker {
                 same.iter().for_each(|(_, _, node)| self.union(same[0].2, *node));
             }
         }
-        self.link_silent();
+        self.link_reticent();
         let mut alike = std::mem::take(&mut self.alike);
         alike.sort_unstable();
         for same in alike.chunk_by(|a, b| a.0 == b.0) {
@@ -141,24 +182,26 @@ impl Linker {
         Some(self.find(index))
     }
 
-    /// Links each silent call with the calls of other instrumentations that it stands within.
-    fn link_silent(&mut self) {
-        let (mut told, silent) = (std::mem::take(&mut self.told), std::mem::take(&mut self.silent));
-        if silent.is_empty() {
+    /// Links each call that tells too little with the calls of other instrumentations that it may be.
+    fn link_reticent(&mut self) {
+        let mut calls = std::mem::take(&mut self.calls);
+        if calls.iter().all(|call| matches!(call.told, Told::All(_))) {
             return;
         }
-        told.sort_unstable();
-        for (window, start, end, scope, node) in silent {
-            let first = told.partition_point(|one| one.0 < window);
-            let around: Vec<u32> = told[first..]
+        calls.sort_unstable();
+        for call in calls.iter().filter(|call| !matches!(call.told, Told::All(_))) {
+            let earliest = (call.service, call.start.saturating_sub(START_WINDOW_NANOS));
+            let first = calls.partition_point(|other| (other.service, other.start) < earliest);
+            let beside: Vec<u32> = calls[first..]
                 .iter()
-                .take_while(|one| one.0 == window && one.1 <= start)
-                .filter(|one| one.2 >= end && one.3 != scope)
-                .map(|one| one.4)
-                .take(MOST_AROUND + 1)
+                .take_while(|other| other.service == call.service && other.start - call.start <= START_WINDOW_NANOS)
+                .take(MOST_NEAR)
+                .filter(|other| call.may_be(other))
+                .map(|other| other.node)
+                .take(MOST_BESIDE + 1)
                 .collect();
-            if around.len() <= MOST_AROUND {
-                around.into_iter().for_each(|other| self.union(other, node));
+            if beside.len() <= MOST_BESIDE {
+                beside.into_iter().for_each(|other| self.union(other, call.node));
             }
         }
     }

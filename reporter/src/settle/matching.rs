@@ -3,11 +3,12 @@
 //! A framework that does not set the OpenTelemetry context leaves the SDK's span a root of its own. The pair is
 //! provable only by all of this together: different instrumentation scopes, no scope in common between the two
 //! groups, the same service (or one side is a gateway), the same model, equal usage with tokens on both sides, one
-//! interval inside the other, and no two response ids that contradict. Calls that merely look alike are told apart
-//! by matching one to one: two identical parallel calls, each seen twice, stay two.
+//! begun within the other and mostly inside it, and no two response ids that contradict. Calls that merely look alike
+//! are told apart by matching one to one: two identical parallel calls, each seen twice, stay two.
 //!
-//! Of the two the SDK's may tell nothing: OpenInference's JavaScript packages lose the usage of a stream that LangChain
-//! reads. Such a silent call is the one around it by the same proofs, but for the usage.
+//! One of the two, or both, may tell less. LangChain loses the input of Anthropic's streams: the output must do.
+//! OpenInference's JavaScript packages lose the usage of a stream that LangChain reads, and where the provider was not
+//! asked for usage nobody tells any. A silent call is another one by the same proofs, but for the usage.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,63 +17,79 @@ use super::identity::same_model;
 use super::record::Record;
 use super::signals;
 use super::survivor;
-use super::usage::{Totals, same};
+use super::usage::{Totals, same, same_output};
+
+/// Start and end in nanoseconds.
+type Interval = (i64, i64);
+
+/// Whether two groups, of which the second begins within the first, report one call.
+type Proof = fn(&Case, usize, usize) -> bool;
 
 /// Joins pairs until none is left: a call may be seen by three.
 pub(super) fn join(case: &mut Case) {
-    let mut alike: BTreeMap<(Option<i64>, i64), Vec<usize>> = BTreeMap::new();
-    for group in case.standing_groups() {
-        let best = &case.records[survivor::choose(case, group)];
-        let totals = Totals::of(best);
-        if totals.input.is_some_and(|tokens| tokens > 0) && best.interval().is_some() {
-            alike
-                .entry((totals.input, totals.output.unwrap_or(0)))
-                .or_default()
-                .push(group);
-        }
+    for groups in alike(case, |totals| {
+        let input = totals.input.filter(|tokens| *tokens > 0)?;
+        Some((input, totals.output.unwrap_or(0)))
+    }) {
+        while join_once(case, &groups, &groups, is_provable) {}
     }
-    for groups in alike.into_values().filter(|groups| groups.len() > 1) {
-        while join_once(case, &groups) {}
+    for groups in alike(case, |totals| totals.output.filter(|tokens| *tokens > 0)) {
+        while join_once(case, &groups, &groups, is_provable_by_output) {}
     }
     join_silent(case);
 }
 
-/// Joins calls that tell no usage with calls around them that tell theirs, one to one for each set of scopes: a call
-/// that another instrumentation has reported already takes no second one of it.
-fn join_silent(case: &mut Case) {
-    let (told, silent): (Vec<usize>, Vec<usize>) = case
-        .standing_groups()
-        .into_iter()
-        .partition(|group| case.group_has_usage(*group));
-    let mut by_scopes: BTreeMap<BTreeSet<Option<String>>, Vec<usize>> = BTreeMap::new();
-    for group in silent.into_iter().filter(|group| !case.group_failed(*group)) {
-        by_scopes.entry(scopes(case, group)).or_default().push(group);
+/// The standing groups that share a key of their usage, where there are several.
+fn alike<K: Ord>(case: &Case, key: impl Fn(Totals) -> Option<K>) -> Vec<Vec<usize>> {
+    let mut alike: BTreeMap<K, Vec<usize>> = BTreeMap::new();
+    for group in case.standing_groups() {
+        if let Some(key) = key(case.group_totals(group)) {
+            alike.entry(key).or_default().push(group);
+        }
     }
-    for (silent_scopes, silent) in by_scopes {
-        let around: Vec<usize> = told
-            .iter()
-            .copied()
-            .filter(|group| silent_scopes.is_disjoint(&scopes(case, *group)))
-            .collect();
-        pair_up(case, &around, &silent, is_same_but_silent);
-    }
+    alike.into_values().filter(|groups| groups.len() > 1).collect()
 }
 
-/// One round: every pair of scope sets, each inner call with the tightest outer call that holds it.
-fn join_once(case: &mut Case, groups: &[usize]) -> bool {
-    let mut by_scopes: BTreeMap<BTreeSet<Option<String>>, Vec<usize>> = BTreeMap::new();
-    for group in groups.iter().copied().filter(|group| case.group(*group) == *group) {
-        by_scopes.entry(scopes(case, group)).or_default().push(group);
+/// Joins calls that tell no usage: first with calls around them that tell theirs, then with such calls inside them,
+/// then with one another.
+fn join_silent(case: &mut Case) {
+    let split = |case: &Case| -> (Vec<usize>, Vec<usize>) {
+        let standing = case.standing_groups().into_iter();
+        standing
+            .filter(|group| !case.group_failed(*group))
+            .partition(|group| case.group_has_usage(*group))
+    };
+    let (told, silent) = split(case);
+    if silent.is_empty() {
+        return;
     }
-    let sets: Vec<_> = by_scopes.into_iter().collect();
-    for (left_scopes, left) in &sets {
-        for (right_scopes, right) in &sets {
-            if left_scopes.is_disjoint(right_scopes) && pair_up(case, left, right, is_provable) {
+    while join_once(case, &told, &silent, is_same_but_silent) {}
+    let (told, silent) = split(case);
+    while join_once(case, &silent, &told, is_same_but_silent) {}
+    let (_, silent) = split(case);
+    while join_once(case, &silent, &silent, is_same_but_silent) {}
+}
+
+/// One round: a pair of sets of scopes that have none in common, one to one: a call that another instrumentation has
+/// reported already takes no second one of it.
+fn join_once(case: &mut Case, outer: &[usize], inner: &[usize], is_one: Proof) -> bool {
+    let (outer, inner) = (by_scopes(case, outer), by_scopes(case, inner));
+    for (left_scopes, left) in &outer {
+        for (right_scopes, right) in &inner {
+            if left_scopes.is_disjoint(right_scopes) && pair_up(case, left, right, is_one) {
                 return true;
             }
         }
     }
     false
+}
+
+fn by_scopes(case: &Case, groups: &[usize]) -> BTreeMap<BTreeSet<Option<String>>, Vec<usize>> {
+    let mut by_scopes: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for group in groups.iter().copied().filter(|group| case.group(*group) == *group) {
+        by_scopes.entry(scopes(case, group)).or_default().push(group);
+    }
+    by_scopes
 }
 
 fn scopes(case: &Case, group: usize) -> BTreeSet<Option<String>> {
@@ -82,26 +99,34 @@ fn scopes(case: &Case, group: usize) -> BTreeSet<Option<String>> {
         .collect()
 }
 
-/// Greedy by the inner call's start, taking the outer call that ends first: the most pairs there can be.
-fn pair_up(case: &mut Case, outer: &[usize], inner: &[usize], is_one: fn(&Case, usize, usize) -> bool) -> bool {
-    let interval = |case: &Case, group: usize| case.records[survivor::choose(case, group)].interval();
-    let mut inner: Vec<_> = inner
+/// Greedy by the inner call's start, taking of the outer calls that hold it, or else most of it, the one that ends
+/// first: the most pairs there can be.
+fn pair_up(case: &mut Case, outer: &[usize], inner: &[usize], is_one: Proof) -> bool {
+    let length = |(start, end): &Interval| end - start;
+    // What one of the records of a group is inside of, all of them report.
+    let intervals = |case: &Case, group: usize| -> Vec<Interval> {
+        let members = case.members(group).iter();
+        members.filter_map(|member| case.records[*member].interval()).collect()
+    };
+    let mut inner: Vec<(Interval, usize)> = inner
         .iter()
-        .filter_map(|group| Some((interval(case, *group)?, *group)))
+        .filter_map(|group| Some((intervals(case, *group).into_iter().min_by_key(length)?, *group)))
         .collect();
     inner.sort_unstable();
-    let mut outer: Vec<_> = outer
+    let mut outer: Vec<(Interval, usize)> = outer
         .iter()
-        .filter_map(|group| Some((interval(case, *group)?, *group)))
+        .filter_map(|group| Some((intervals(case, *group).into_iter().max_by_key(length)?, *group)))
         .collect();
     outer.sort_unstable_by_key(|((start, end), group)| (*end, *start, *group));
     let mut pairs = Vec::new();
-    for ((start, end), inside) in inner {
-        let holds = |((outer_start, outer_end), group): &((i64, i64), usize)| {
-            *outer_start <= start && end <= *outer_end && is_one(case, *group, inside)
+    for (inside, group) in inner {
+        let find = |holds: fn(Interval, Interval) -> bool| {
+            outer
+                .iter()
+                .position(|(around, other)| holds(*around, inside) && is_one(case, *other, group))
         };
-        if let Some(position) = outer.iter().position(holds) {
-            pairs.push((outer.remove(position).1, inside));
+        if let Some(position) = find(holds).or_else(|| find(holds_most)) {
+            pairs.push((outer.remove(position).1, group));
         }
     }
     for (outside, inside) in &pairs {
@@ -110,17 +135,33 @@ fn pair_up(case: &mut Case, outer: &[usize], inner: &[usize], is_one: fn(&Case, 
     !pairs.is_empty()
 }
 
+fn holds(outer: Interval, inner: Interval) -> bool {
+    outer.0 <= inner.0 && inner.1 <= outer.1
+}
+
+/// Whether `inner` begins within `outer` and at least half of it lies there. LiteLLM's own records are written when the
+/// response has been logged, which is after the caller has it.
+pub(super) fn holds_most(outer: Interval, inner: Interval) -> bool {
+    let shared = outer.1.min(inner.1) - inner.0;
+    outer.0 <= inner.0 && inner.0 <= outer.1 && shared >= (inner.1 - inner.0) - shared
+}
+
 fn is_provable(case: &Case, a: usize, b: usize) -> bool {
     let (left, right) = best(case, a, b);
     same(left, right) && is_possible(case, a, b)
 }
 
-/// The silent one must itself name the model, and a framework's wrapper, not a gateway, must stand around it.
+fn is_provable_by_output(case: &Case, a: usize, b: usize) -> bool {
+    let (left, right) = best(case, a, b);
+    same_output(left, right) && is_possible(case, a, b)
+}
+
+/// Both must name the model, and a framework's wrapper, not a gateway, must stand around the inner one.
 fn is_same_but_silent(case: &Case, a: usize, b: usize) -> bool {
     let (left, right) = best(case, a, b);
-    let named = right.request_model.is_some() || right.response_model.is_some();
+    let named = |record: &Record| record.request_model.is_some() || record.response_model.is_some();
     let alike = left.role == right.role && left.service_name == right.service_name;
-    named && alike && is_possible(case, a, b)
+    named(left) && named(right) && alike && is_possible(case, a, b)
 }
 
 fn best(case: &Case, a: usize, b: usize) -> (&Record, &Record) {

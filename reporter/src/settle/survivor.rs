@@ -46,6 +46,7 @@ fn completeness(record: &Record) -> impl Ord + use<> {
         _ => 0,
     };
     (
+        !record.has_flag("partial_usage"),
         record.buckets[bucket::CACHE_READ].is_some(),
         record.buckets[bucket::CACHE_WRITE_1H].is_some(),
         record.buckets[bucket::OUTPUT_REASONING].is_some(),

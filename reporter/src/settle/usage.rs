@@ -61,7 +61,8 @@ impl Totals {
 /// contradicts.
 pub(super) fn same(a: &Record, b: &Record) -> bool {
     let (left, right) = (Totals::of(a), Totals::of(b));
-    let embeddings = a.role == Role::Embedding && b.role == Role::Embedding;
+    // LiteLLM's raw request does not say that it embeds.
+    let embeddings = a.role == Role::Embedding || b.role == Role::Embedding;
     let told = left.input.is_some_and(|n| n > 0) && (embeddings || left.output.is_some_and(|n| n > 0));
     let agree = |index: usize| match (a.buckets[index], b.buckets[index]) {
         (Some(a), Some(b)) => a == b,
@@ -70,8 +71,19 @@ pub(super) fn same(a: &Record, b: &Record) -> bool {
     told && left.equals(right) && agree(bucket::CACHE_READ) && agree(bucket::OUTPUT_REASONING)
 }
 
+/// Whether one of two records tells the output alone, and the other the same output.
+pub(super) fn same_output(a: &Record, b: &Record) -> bool {
+    let (left, right) = (Totals::of(a), Totals::of(b));
+    let agree = match (a.buckets[bucket::OUTPUT_REASONING], b.buckets[bucket::OUTPUT_REASONING]) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    let half = left.input.is_none() || right.input.is_none();
+    half && agree && left.output.is_some_and(|tokens| tokens > 0) && left.output == right.output
+}
+
 /// Whether two records that are already related can be one call: one says nothing, or they agree but for a part
-/// that one of them leaves out (the cache in an exclusive input, the reasoning beside the text).
+/// that one of them leaves out (the input, the cache in an exclusive input, the reasoning beside the text).
 pub(super) fn compatible(a: &Record, b: &Record) -> bool {
     if !a.has_usage() || !b.has_usage() {
         return true;
@@ -82,6 +94,9 @@ pub(super) fn compatible(a: &Record, b: &Record) -> bool {
     }
     let uncached = |record: &Record| record.buckets[bucket::INPUT_UNCACHED];
     let text = |record: &Record| record.buckets[bucket::OUTPUT_TEXT];
+    if same_output(a, b) {
+        return true;
+    }
     let inputs = left.input == right.input || uncached(a) == right.input || left.input == uncached(b);
     let outputs = left.output == right.output || text(a) == right.output || left.output == text(b);
     inputs && outputs
