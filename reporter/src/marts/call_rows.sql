@@ -51,7 +51,8 @@ SELECT
     coalesce(input_tokens, 0) + coalesce(output_tokens, 0) AS every_token,
     CASE WHEN cost_class IN ('model', 'other_cogs') THEN cost_usd END AS cogs_usd,
     CASE WHEN cost_class = 'model' THEN cost_usd END AS model_cost_usd,
-    CASE WHEN duration_ms BETWEEN 0 AND 86400000000 THEN CAST(duration_ms * 1000 AS BIGINT) ELSE 0 END AS duration_us
+    CASE WHEN duration_ms BETWEEN 0 AND 86400000000 THEN CAST(duration_ms * 1000 AS BIGINT) ELSE 0 END AS duration_us,
+    cost_lines
 FROM (
     SELECT *,
            CASE WHEN coalesce(input_uncached, cache_read, cache_write_5m, cache_write_1h, input_audio, input_image) IS NOT NULL

@@ -14,16 +14,15 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 use datafusion::prelude::SessionContext;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
 
+use super::cells::{Cells, Plans};
 use super::functions::register_functions;
-use super::spool::{Purpose, Spool, SpoolWriter};
+use super::spool::Spool;
 use super::{Window, replace_table};
 use crate::revenue::fx::Rates;
 use crate::revenue::time::{Day, day_text};
 use crate::revenue::{Amount, Currency};
 
 const CALL_ROWS: &str = include_str!("call_rows.sql");
-const MONTH_CELLS: &str = include_str!("month_cells.sql");
-const RECEIPT_CELLS: &str = include_str!("receipt_cells.sql");
 /// Calls that are added up at a time; a day is never parted.
 const CALLS_AT_A_TIME: i64 = 500_000;
 const DEAREST_RATE: &str = include_str!("dearest_rate.sql");
@@ -61,8 +60,6 @@ pub struct Facts {
     months: Window,
     cells: Arc<Spool>,
     receipts: Arc<Spool>,
-    /// Days that have calls, with how many.
-    days: Vec<(Day, i64)>,
 }
 
 impl Facts {
@@ -70,35 +67,27 @@ impl Facts {
     pub(crate) fn reach(&self, window: Window) -> bool {
         self.months.from <= window.from && window.to <= self.months.to
     }
-
-    /// Days of `window` that have calls, with how many.
-    pub(crate) fn calls_by_day(&self, window: Window) -> Vec<(Day, i64)> {
-        self.days.iter().copied().filter(|(day, _)| window.contains(*day)).collect()
-    }
 }
 
 /// Adds the calls up and registers all of it, and the functions of the marts. The session must have `calls`.
 pub async fn register_calls(session: &SessionContext, calls: &ReportCalls<'_>) -> Result<Facts, DataFusionError> {
     register_scope(session, calls).await?;
     let months = calls.window.months();
-    let mut cells: Option<SpoolWriter> = None;
-    let mut receipts: Option<SpoolWriter> = None;
+    let plans: Plans<'_> = calls
+        .customer_plans
+        .iter()
+        .map(|(customer, month, plan)| ((*customer, *month), *plan))
+        .collect();
+    let mut cells = Cells::new();
     let days_with_calls = calls_by_day(session).await?;
-    for days in parts(&days_with_calls, CALLS_AT_A_TIME).chain(days_with_calls.is_empty().then_some(months)) {
+    for days in parts(&days_with_calls, CALLS_AT_A_TIME) {
         register_months(session, days, calls.currency).await?;
-        for (rows, sql) in [(&mut cells, MONTH_CELLS), (&mut receipts, RECEIPT_CELLS)] {
-            // A plan may say of texts what its rows are not: what runs knows.
-            let added = session.sql(sql).await?.execute_stream().await?;
-            let rows = rows.get_or_insert_with(|| SpoolWriter::new(added.schema(), Purpose::Scratch));
-            rows.push_all(added).await?;
-        }
+        cells.add(session, &plans).await?;
     }
-    let finished = |rows: Option<SpoolWriter>| rows.expect("there is one part at least").finish().map(Arc::new);
     let facts = Facts {
         months,
-        cells: finished(cells)?,
-        receipts: finished(receipts)?,
-        days: days_with_calls,
+        cells: Arc::new(cells.calls.finish()?),
+        receipts: Arc::new(cells.receipts.finish()?),
     };
     register_months(session, months, calls.currency).await?;
     register_facts(session, calls, &facts).await?;
@@ -141,19 +130,13 @@ async fn register_months(session: &SessionContext, days: Window, currency: Curre
 async fn register_facts(session: &SessionContext, calls: &ReportCalls<'_>, facts: &Facts) -> Result<(), DataFusionError> {
     register(session, "month_cells", facts.cells.table(session).await?)?;
     register(session, "month_receipts", facts.receipts.table(session).await?)?;
-    show_cells(session, calls, calls.window).await?;
-    register_view(
-        session,
-        "receipts",
-        &days_of(session, "month_receipts", calls, calls.window).await?,
-    )
-    .await?;
-    register_view(
-        session,
-        "call_facts",
-        &days_of(session, "call_rows", calls, calls.window).await?,
-    )
-    .await?;
+    for (view, table) in [
+        ("call_cells", "month_cells"),
+        ("receipts", "month_receipts"),
+        ("call_facts", "call_rows"),
+    ] {
+        register_view(session, view, &days_of(session, table, calls).await?).await?;
+    }
     let model_calls = "SELECT *, model_cost AS cost, error_calls = 1 AS is_error FROM call_facts WHERE calls = 1";
     register_view(session, "model_calls", model_calls).await?;
     let days = format!("SELECT * FROM calls_of_months WHERE {}", in_days(calls.window));
@@ -161,11 +144,6 @@ async fn register_facts(session: &SessionContext, calls: &ReportCalls<'_>, facts
     let dearest = session.sql(DEAREST_RATE).await?;
     let schema = Arc::clone(dearest.schema().inner());
     replace_table(session, "dearest_rate", dearest.collect().await?, schema)
-}
-
-/// Registers some of the report's days as `call_cells`.
-pub(crate) async fn show_cells(session: &SessionContext, calls: &ReportCalls<'_>, days: Window) -> Result<(), DataFusionError> {
-    register_view(session, "call_cells", &days_of(session, "month_cells", calls, days).await?).await
 }
 
 async fn calls_by_day(session: &SessionContext) -> Result<Vec<(Day, i64)>, DataFusionError> {
@@ -185,7 +163,7 @@ async fn calls_by_day(session: &SessionContext) -> Result<Vec<(Day, i64)>, DataF
 }
 
 /// Days in order, as many together as have about `most` rows.
-pub(crate) fn parts(days: &[(Day, i64)], most: i64) -> impl Iterator<Item = Window> + use<> {
+fn parts(days: &[(Day, i64)], most: i64) -> impl Iterator<Item = Window> + use<> {
     let mut parts: Vec<Window> = Vec::new();
     let mut rows = most;
     for (day, count) in days {
@@ -260,13 +238,8 @@ fn in_currency(currency: Currency) -> String {
     )
 }
 
-/// Some of the report's days of a table of calls.
-async fn days_of(
-    session: &SessionContext,
-    table: &str,
-    calls: &ReportCalls<'_>,
-    days: Window,
-) -> Result<String, DataFusionError> {
+/// The report's days of a table of calls.
+async fn days_of(session: &SessionContext, table: &str, calls: &ReportCalls<'_>) -> Result<String, DataFusionError> {
     let schema = session.table(table).await?.schema().inner().clone();
     let columns = schema.fields().iter().map(|field| {
         let name = field.name();
@@ -277,7 +250,11 @@ async fn days_of(
         }
     });
     let columns: Vec<String> = columns.collect();
-    Ok(format!("SELECT {} FROM {table} WHERE {}", columns.join(", "), in_days(days)))
+    Ok(format!(
+        "SELECT {} FROM {table} WHERE {}",
+        columns.join(", "),
+        in_days(calls.window)
+    ))
 }
 
 fn in_days(window: Window) -> String {

@@ -12,7 +12,10 @@ use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
 use crate::revenue::money::multiply_divide_half_even;
 
 /// Decimal places of a percentage.
-const PERCENT_SCALE: i8 = 6;
+pub(super) const PERCENT_SCALE: i8 = 6;
+
+/// 100 %.
+const PERCENT: i128 = 100 * 10_i128.pow(PERCENT_SCALE as u32);
 
 const MONEY: DataType = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
 
@@ -25,7 +28,16 @@ pub fn register_functions(session: &SessionContext) {
 
 /// `percent_of(part, whole)`: 100 * part / whole, rounded half to even at 6 places; NULL unless `whole` is above zero.
 pub fn percent_of_udf() -> ScalarUDF {
-    quotient("percent_of", PERCENT_SCALE, 100 * 10_i128.pow(PERCENT_SCALE as u32))
+    quotient("percent_of", PERCENT_SCALE, PERCENT)
+}
+
+/// What the SQL function says, for one row; counts may be given as they are.
+pub(super) fn percent_of(part: Option<i128>, whole: Option<i128>) -> Option<i128> {
+    match part == whole && whole > Some(0) {
+        // Most rows of long marts earn and cost nothing.
+        true => Some(PERCENT),
+        false => divide(part, whole, PERCENT),
+    }
 }
 
 /// `ratio_of(part, whole)`: part / whole, rounded half to even at 12 places; NULL unless `whole` is above zero.
@@ -101,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_percentage_is_exact_and_unknown_without_revenue() {
-        let percent = |part, whole| divide(part, whole, 100 * 10_i128.pow(PERCENT_SCALE as u32));
+        let percent = percent_of;
         for (part, whole, expected) in [
             (units("1"), units("3"), Some(33_333_333)),
             (units("-1"), units("3"), Some(-33_333_333)),

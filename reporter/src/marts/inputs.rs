@@ -50,15 +50,8 @@ impl Window {
     }
 }
 
-/// Rows by key, day by day, with how many each day has.
-#[derive(Debug)]
-pub(crate) struct DaysOfKeys {
-    pub(crate) rows: Spool,
-    pub(crate) days: Vec<(Day, i64)>,
-}
-
 /// One dimension's rows of `revenue_by_key`, of the report's days.
-pub(crate) fn revenue_rows(dimension: Dimension, keys: &[KeyAmounts], window: Window) -> Result<DaysOfKeys, DataFusionError> {
+pub(crate) fn revenue_rows(dimension: Dimension, keys: &[KeyAmounts], window: Window) -> Result<Spool, DataFusionError> {
     let columns = |day: Day, part: &[(&KeyAmounts, Amount)]| {
         let mut columns = key_columns(dimension, day, part.iter().map(|(keys, _)| *keys));
         columns.extend(amount_columns(part.iter().copied())?);
@@ -68,7 +61,7 @@ pub(crate) fn revenue_rows(dimension: Dimension, keys: &[KeyAmounts], window: Wi
 }
 
 /// One dimension's rows of `cost_by_key`, of the report's days.
-pub(crate) fn cost_rows(dimension: Dimension, costs: &[KeyCost], window: Window) -> Result<DaysOfKeys, DataFusionError> {
+pub(crate) fn cost_rows(dimension: Dimension, costs: &[KeyCost], window: Window) -> Result<Spool, DataFusionError> {
     let columns = |day: Day, part: &[(&KeyCost, Amount)]| {
         let mut columns = key_columns(dimension, day, part.iter().map(|(cost, _)| &cost.amounts));
         columns.extend([
@@ -88,10 +81,9 @@ fn days_of_keys<T>(
     window: Window,
     schema: SchemaRef,
     batch: impl Fn(Day, &[(&T, Amount)]) -> Result<RecordBatch, DataFusionError>,
-) -> Result<DaysOfKeys, DataFusionError> {
+) -> Result<Spool, DataFusionError> {
     let mut places: Vec<usize> = keys.iter().map(|key| amounts(key).days.place_of(window.from)).collect();
     let mut rows = SpoolWriter::new(schema, Purpose::Scratch);
-    let mut days = Vec::new();
     for day in window.from..=window.to {
         let mut of_day: Vec<(&T, Amount)> = Vec::new();
         for (key, place) in keys.iter().zip(&mut places) {
@@ -100,17 +92,11 @@ fn days_of_keys<T>(
                 of_day.push((key, amount));
             }
         }
-        if !of_day.is_empty() {
-            days.push((day, of_day.len() as i64));
-        }
         for part in of_day.chunks(BATCH_ROWS) {
             rows.push(batch(day, part)?)?;
         }
     }
-    Ok(DaysOfKeys {
-        rows: rows.finish()?,
-        days,
-    })
+    rows.finish()
 }
 
 fn key_columns<'a>(dimension: Dimension, day: Day, keys: impl ExactSizeIterator<Item = &'a KeyAmounts> + Clone) -> Vec<ArrayRef> {

@@ -1,10 +1,15 @@
 //! The marts: SQL files that a user can read and copy, over the facts of a report; and what they need from us to run: their
 //! inputs as tables, and the functions that SQL cannot do exactly.
 
+mod cells;
 mod estimates;
 mod facts;
 mod functions;
+mod groups;
 mod inputs;
+mod key_sums;
+mod margin_rows;
+mod margins;
 mod spool;
 #[cfg(test)]
 mod tests;
@@ -25,10 +30,12 @@ use crate::allocate::Dimension;
 
 pub use estimates::estimates;
 pub use facts::{Facts, ReportCalls, register_calls, register_outcomes, register_payments};
-pub(crate) use facts::{parts, register, register_again, show_cells};
+pub(crate) use facts::{register, register_again};
 pub use functions::{percent_of_udf, register_functions};
-pub(crate) use inputs::{DaysOfKeys, cost_rows, counts, revenue_rows};
 pub use inputs::{Window, customers_with_usage, daily_usage, usage_days};
+pub(crate) use inputs::{cost_rows, counts, revenue_rows};
+pub(crate) use key_sums::key_sums;
+pub(crate) use margins::margins;
 pub(crate) use spool::{Purpose, Spool, SpoolWriter};
 pub use weights::{Spread, customer_weights, month_weights};
 
@@ -101,6 +108,11 @@ impl Mart {
             "margin_daily" => Some(Dimension::Customer),
             _ => Dimension::ALL.into_iter().find(named),
         }
+    }
+
+    /// True of a finding that asks for single days of a margin mart; the others ask for sums over days, see [`key_sums`].
+    pub(crate) fn asks_for_days(&self) -> bool {
+        self.name == "pnl_daily"
     }
 
     /// Columns of its table.

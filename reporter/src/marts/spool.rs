@@ -7,6 +7,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::{BatchCoalescer, concat_batches};
@@ -15,9 +17,7 @@ use arrow::error::ArrowError;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
-use datafusion::physical_plan::SendableRecordBatchStream;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use futures::StreamExt;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -29,6 +29,8 @@ use tempfile::TempDir;
 const ROWS_IN_MEMORY: usize = 65_536;
 /// Rows of a block.
 const BLOCK_ROWS: usize = 32_768;
+/// Blocks that wait for the thread that encodes them.
+const BLOCKS_AHEAD: usize = 4;
 /// Rows of a row group: a reader of some days skips the groups of others.
 const ROW_GROUP_ROWS: usize = 131_072;
 
@@ -62,7 +64,53 @@ pub(crate) struct SpoolWriter {
     rows: usize,
     blocks: BatchCoalescer,
     held: Vec<RecordBatch>,
-    file: Option<(ArrowWriter<File>, PathBuf, TempDir)>,
+    file: Option<SpoolFile>,
+}
+
+/// A file that a thread of its own encodes: rows are made while those before them are written.
+struct SpoolFile {
+    /// Gone when the last block is sent.
+    blocks: Option<SyncSender<RecordBatch>>,
+    writing: JoinHandle<Result<(), ParquetError>>,
+    path: PathBuf,
+    folder: TempDir,
+}
+
+impl SpoolFile {
+    fn create(schema: SchemaRef, purpose: Purpose) -> Result<SpoolFile, DataFusionError> {
+        let folder = TempDir::with_prefix("marginlake-")?;
+        let path = folder.path().join("rows.parquet");
+        let writer = ArrowWriter::try_new(File::create(&path)?, schema, Some(properties(purpose)));
+        let mut writer = writer.map_err(failed)?;
+        let (blocks, sent) = sync_channel::<RecordBatch>(BLOCKS_AHEAD);
+        let writing = std::thread::spawn(move || {
+            sent.into_iter().try_for_each(|block| writer.write(&block))?;
+            writer.close().map(drop)
+        });
+        Ok(SpoolFile {
+            blocks: Some(blocks),
+            writing,
+            path,
+            folder,
+        })
+    }
+
+    /// Waits while the thread is some blocks behind. A thread that has stopped says why in [`SpoolFile::close`].
+    fn write(&mut self, block: RecordBatch) {
+        if self.blocks.as_ref().is_some_and(|blocks| blocks.send(block).is_err()) {
+            self.blocks = None;
+        }
+    }
+
+    fn close(self) -> Result<Kept, DataFusionError> {
+        drop(self.blocks);
+        let stopped = |_| DataFusionError::Execution("the thread that writes rows has stopped".to_owned());
+        self.writing.join().map_err(stopped)?.map_err(failed)?;
+        Ok(Kept::File {
+            path: self.path,
+            _folder: self.folder,
+        })
+    }
 }
 
 impl SpoolWriter {
@@ -82,6 +130,11 @@ impl SpoolWriter {
         }
     }
 
+    /// Columns.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.blocks.schema()
+    }
+
     /// Adds rows behind those before.
     pub(crate) fn push(&mut self, batch: RecordBatch) -> Result<(), DataFusionError> {
         self.rows += batch.num_rows();
@@ -89,29 +142,16 @@ impl SpoolWriter {
         self.settle()
     }
 
-    /// Adds the rows of a query.
-    pub(crate) async fn push_all(&mut self, mut rows: SendableRecordBatchStream) -> Result<(), DataFusionError> {
-        while let Some(batch) = rows.next().await {
-            self.push(batch?)?;
-        }
-        Ok(())
-    }
-
     /// Moves blocks that are full to where they belong.
     fn settle(&mut self) -> Result<(), DataFusionError> {
         if self.rows > self.limit && self.file.is_none() {
-            let folder = TempDir::with_prefix("marginlake-")?;
-            let path = folder.path().join("rows.parquet");
-            let writer = ArrowWriter::try_new(File::create(&path)?, self.blocks.schema(), Some(properties(self.purpose)));
-            self.file = Some((writer.map_err(failed)?, path, folder));
+            self.file = Some(SpoolFile::create(self.blocks.schema(), self.purpose)?);
         }
         while let Some(block) = self.blocks.next_completed_batch() {
             self.held.push(block);
         }
-        if let Some((writer, ..)) = &mut self.file {
-            for block in self.held.drain(..) {
-                writer.write(&block).map_err(failed)?;
-            }
+        if let Some(file) = &mut self.file {
+            self.held.drain(..).for_each(|block| file.write(block));
         }
         Ok(())
     }
@@ -122,10 +162,7 @@ impl SpoolWriter {
         self.settle()?;
         let kept = match self.file {
             None => Kept::Memory(self.held),
-            Some((writer, path, folder)) => {
-                writer.close().map_err(failed)?;
-                Kept::File { path, _folder: folder }
-            }
+            Some(file) => file.close()?,
         };
         Ok(Spool {
             schema: self.blocks.schema(),
@@ -224,6 +261,8 @@ impl Spool {
     /// Writes the rows as a Parquet file.
     pub(crate) fn write_parquet(&self, path: &Path) -> Result<(), ArrowError> {
         let batches = match &self.kept {
+            // Another name for the same bytes where both are on one file system.
+            Kept::File { path: kept, .. } if std::fs::hard_link(kept, path).is_ok() => return Ok(()),
             Kept::File { path: kept, .. } => return Ok(std::fs::copy(kept, path).map(drop)?),
             Kept::Memory(batches) => batches,
         };

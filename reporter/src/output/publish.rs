@@ -3,9 +3,11 @@
 //! A reader of `--out` sees the whole report before or the whole one after. A folder that holds something else is never
 //! replaced.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::alerts::alerts;
 use super::markdown::markdown;
@@ -18,6 +20,8 @@ use crate::shell::{Format, write_long};
 
 /// Tells our folders from others.
 const MARKER: &str = ".marginlake-report";
+/// Files that are written at a time at the most.
+const MOST_AT_A_TIME: usize = 8;
 
 /// Writes the report to `out`, replacing an earlier report there.
 pub fn publish(out: &Path, formats: &[OutputFormat], model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
@@ -57,46 +61,80 @@ fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheet
         &folder.join(MARKER),
         b"Written by `marginlake report`; replaced by each run.\n",
     )?;
-    for sheet in sheets {
-        parquet(&marts.join(format!("{}.parquet", sheet.name)), sheet)?;
-    }
     let mut formats = formats.to_vec();
     formats.sort();
     formats.dedup();
+    // The longest first: who comes last should not have to wait for it alone.
+    let mut longest: Vec<&Sheet> = sheets.iter().collect();
+    longest.sort_by_key(|sheet| std::cmp::Reverse(sheet.rows.rows()));
+    let mut files: Vec<WriteFile<'_>> = Vec::new();
+    for (extension, format, wanted) in [
+        ("json", Format::Json, OutputFormat::Json),
+        ("csv", Format::Csv, OutputFormat::Csv),
+    ] {
+        for sheet in longest.iter().copied().filter(|_| formats.contains(&wanted)) {
+            files.push(Box::new(move || rows(folder, sheet, format, extension)));
+        }
+    }
+    for sheet in longest.iter().copied() {
+        let path = marts.join(format!("{}.parquet", sheet.name));
+        files.push(Box::new(move || parquet(&path, sheet)));
+    }
     for format in formats {
-        match format {
-            OutputFormat::Html => write(&folder.join("report.html"), html(model).as_bytes())?,
-            OutputFormat::Md => {
+        files.push(match format {
+            OutputFormat::Html => Box::new(|| write(&folder.join("report.html"), html(model).as_bytes())),
+            OutputFormat::Md => Box::new(|| {
                 write(&folder.join("report.md"), markdown(model).as_bytes())?;
-                write(&folder.join("summary.txt"), summary(model).as_bytes())?;
-            }
-            OutputFormat::Xlsx => xlsx(&folder.join("report.xlsx"), model, sheets)?,
-            OutputFormat::Csv => rows(folder, sheets, Format::Csv, "csv")?,
-            OutputFormat::Json => {
+                write(&folder.join("summary.txt"), summary(model).as_bytes())
+            }),
+            OutputFormat::Xlsx => Box::new(|| xlsx(&folder.join("report.xlsx"), model, sheets)),
+            OutputFormat::Json => Box::new(|| {
                 let text = serde_json::to_string_pretty(model).expect("a report is JSON: its keys are text");
                 write(&folder.join("report.json"), format!("{text}\n").as_bytes())?;
                 let text = serde_json::to_string_pretty(&alerts(model)).expect("alerts are JSON: they are text");
-                write(&folder.join("alerts.json"), format!("{text}\n").as_bytes())?;
-                rows(folder, sheets, Format::Json, "json")?;
-            }
-        }
+                write(&folder.join("alerts.json"), format!("{text}\n").as_bytes())
+            }),
+            OutputFormat::Csv => continue,
+        });
     }
-    Ok(())
+    side_by_side(files)
 }
 
-fn rows(folder: &Path, sheets: &[Sheet], format: Format, extension: &str) -> Result<(), ReportError> {
-    for sheet in sheets {
-        let path = folder.join(format!("{}.{extension}", sheet.name));
-        let written = fs::File::create(&path).and_then(|file| {
-            let mut file = std::io::BufWriter::with_capacity(1 << 20, file);
-            let batches = sheet.rows.batches().map_err(std::io::Error::other)?;
-            let batches = batches.map(|batch| batch.map_err(std::io::Error::other));
-            write_long(&sheet.rows.schema(), batches, format, &mut file)?;
-            file.into_inner()?.sync_all()
-        });
-        written.map_err(|source| ReportError::Write { path, source })?;
-    }
-    Ok(())
+/// Writes one file, or few that belong together.
+type WriteFile<'a> = Box<dyn FnOnce() -> Result<(), ReportError> + Send + 'a>;
+
+/// Writes all files, as many at a time as the machine has processors, and fails as the first of them that failed.
+fn side_by_side(files: Vec<WriteFile<'_>>) -> Result<(), ReportError> {
+    let threads = std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(MOST_AT_A_TIME);
+    let files = Mutex::new(files.into_iter().enumerate());
+    let next = || files.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let failed = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some((at, file)) = next() {
+                    if let Err(error) = file() {
+                        failed.lock().unwrap_or_else(PoisonError::into_inner).insert(at, error);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failed.into_values().next().map_or(Ok(()), Err)
+}
+
+fn rows(folder: &Path, sheet: &Sheet, format: Format, extension: &str) -> Result<(), ReportError> {
+    let path = folder.join(format!("{}.{extension}", sheet.name));
+    let written = fs::File::create(&path).and_then(|mut file| {
+        let batches = sheet.rows.batches().map_err(std::io::Error::other)?;
+        let batches = batches.map(|batch| batch.map_err(std::io::Error::other));
+        write_long(&sheet.rows.schema(), batches, format, &mut file)?;
+        file.sync_all()
+    });
+    written.map_err(|source| ReportError::Write { path, source })
 }
 
 fn xlsx(path: &Path, model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {

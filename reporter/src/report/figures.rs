@@ -1,7 +1,6 @@
 //! From pools to marts: revenue and other costs by key in every dimension, then the marts over them and the calls.
 //!
-//! One dimension after the other and some days at a time: what is kept in memory is what these need. The margin marts have a
-//! row of their own for each day and are ordered by it, so that some days after others are all days.
+//! One dimension after the other: what is kept in memory is what one of them needs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,20 +13,14 @@ use datafusion::prelude::{DataFrame, SessionContext};
 use super::ReportError;
 use crate::allocate::cost::BillWeights;
 use crate::allocate::{
-    self, CostPools, Dimension, KeyAmounts, MonthWeights, RevenueKey, RevenuePools, SpreadKey, Weight, WeightTable,
+    self, CostPools, Dimension, KeyAmounts, KeyCost, MonthWeights, RevenueKey, RevenuePools, SpreadKey, Weight, WeightTable,
 };
 use crate::close::Held;
-use crate::marts::{
-    self, DaysOfKeys, FINDING_MARTS, Facts, MARGIN_MARTS, Mart, Purpose, ReportCalls, Spool, SpoolWriter, Spread, Window,
-};
+use crate::marts::{self, FINDING_MARTS, Facts, MARGIN_MARTS, Mart, Purpose, ReportCalls, Spool, SpoolWriter, Spread};
 use crate::output::Sheet;
 use crate::progress;
 use crate::revenue::cash::Cash;
 use crate::revenue::subscribers::Subscribers;
-use crate::revenue::time::Day;
-
-/// Rows of a mart that are made at a time; a day is never parted.
-const ROWS_AT_A_TIME: i64 = 400_000;
 
 /// What the marts are made from.
 #[derive(Clone)]
@@ -53,17 +46,19 @@ pub(super) struct Figures {
     pub(super) sheets: Vec<Sheet>,
     /// What the marts were made of, for who asks about other days.
     pub(super) facts: Facts,
+    /// The session's margin marts read these.
+    _key_sums: Vec<Spool>,
 }
 
 /// The marts of a report. Closed months keep the rows that they were closed with, and what is found is found in those.
 pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, held: &Held<'_>) -> Result<Figures, ReportError> {
     progress::step("adds up the calls");
     let facts = marts::register_calls(session, &sources.calls).await?;
-    let (mut revenue_by_key, mut cost_by_key) = (Vec::new(), Vec::new());
+    let (mut revenue_by_key, mut cost_by_key, mut key_sums) = (Vec::new(), Vec::new(), Vec::new());
     let mut made: BTreeMap<&str, Arc<Spool>> = BTreeMap::new();
     for dimension in Dimension::ALL {
         progress::step(&format!("margins by {}", dimension.name()));
-        let of_dimension = by_dimension(session, sources, &facts, dimension).await?;
+        let of_dimension = by_dimension(session, sources, dimension).await?;
         revenue_by_key.push(of_dimension.revenue);
         cost_by_key.push(of_dimension.costs);
         for (name, rows) in of_dimension.marts {
@@ -80,22 +75,32 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, hel
     let subscribers = sources.subscribers;
     marts::register_payments(session, sources.cash.daily()?, subscribers.rows()?, subscribers.any_seats()).await?;
     progress::step("findings");
-    for mart in &FINDING_MARTS {
-        let mut rows = SpoolWriter::new(mart.schema(), Purpose::Publish);
-        marts::add_rows(session, mart, &mut rows).await?;
-        let rows = held.keep(mart.name, Arc::new(rows.finish()?)).await?;
-        marts::register(session, mart.name, rows.table(session).await?)?;
-        made.insert(mart.name, rows);
+    let (of_days, of_sums): (Vec<&Mart>, Vec<&Mart>) = FINDING_MARTS.iter().partition(|mart| mart.asks_for_days());
+    for mart in of_days {
+        made.insert(mart.name, finding(session, mart, held).await?);
+    }
+    let estimates = marts::estimates(session, sources.calls.window).await?;
+    let estimates = held.keep("estimates", Arc::new(Spool::of_batch(estimates))).await?;
+    marts::register(session, "estimates", estimates.table(session).await?)?;
+    for mart in &MARGIN_MARTS {
+        if let Some(key) = mart.keys.first() {
+            let sums = marts::key_sums(key, &made[mart.name])?;
+            marts::register(session, mart.name, sums.table(session).await?)?;
+            key_sums.push(sums);
+        }
+    }
+    for mart in of_sums {
+        made.insert(mart.name, finding(session, mart, held).await?);
     }
     let mut sheets = Vec::new();
     for mart in MARGIN_MARTS.iter().chain(&FINDING_MARTS) {
         let rows = made.remove(mart.name).expect("every mart is of a dimension or a finding");
         sheets.push(Sheet { name: mart.name, rows });
     }
-    let estimates = marts::estimates(session, sources.calls.window).await?;
-    let rows = held.keep("estimates", Arc::new(Spool::of_batch(estimates))).await?;
-    marts::register(session, "estimates", rows.table(session).await?)?;
-    sheets.push(Sheet { name: "estimates", rows });
+    sheets.push(Sheet {
+        name: "estimates",
+        rows: estimates,
+    });
     let cash = sources.cash.by_customer(sources.calls.window)?;
     let rows = held.keep("cash_and_accrual", Arc::new(Spool::of_batch(cash))).await?;
     sheets.push(Sheet {
@@ -107,7 +112,17 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, hel
         cost_by_key,
         sheets,
         facts,
+        _key_sums: key_sums,
     })
+}
+
+/// Makes a mart of what is found and registers it under its name.
+async fn finding(session: &SessionContext, mart: &Mart, held: &Held<'_>) -> Result<Arc<Spool>, ReportError> {
+    let mut rows = SpoolWriter::new(mart.schema(), Purpose::Publish);
+    marts::add_rows(session, mart, &mut rows).await?;
+    let rows = held.keep(mart.name, Arc::new(rows.finish()?)).await?;
+    marts::register(session, mart.name, rows.table(session).await?)?;
+    Ok(rows)
 }
 
 /// The rows of all dimensions as one table.
@@ -137,82 +152,40 @@ pub(super) struct ByDimension {
     pub(super) marts: Vec<(&'static str, Arc<Spool>)>,
 }
 
-/// Makes the margin marts of one dimension and registers them under their names.
+/// Makes the margin marts of one dimension. The session must have the calls added up.
 pub(super) async fn by_dimension(
     session: &SessionContext,
     sources: &Sources<'_>,
-    facts: &Facts,
     dimension: Dimension,
 ) -> Result<ByDimension, DataFusionError> {
+    let window = sources.calls.window;
     let (revenue, costs) = by_key(session, sources, dimension).await?;
-    let marts: Vec<&Mart> = MARGIN_MARTS
-        .iter()
-        .filter(|mart| mart.dimension() == Some(dimension))
-        .collect();
-    let mut rows: Vec<SpoolWriter> = marts
-        .iter()
-        .map(|mart| SpoolWriter::new(mart.schema(), Purpose::Publish))
-        .collect();
-    let all = [
-        ("revenue_by_key", revenue.rows.table(session).await?),
-        ("cost_by_key", costs.rows.table(session).await?),
-    ];
-    let days: Vec<Window> = marts::parts(
-        &load(sources, facts, dimension, &[&revenue.days, &costs.days]),
-        ROWS_AT_A_TIME,
-    )
-    .collect();
-    for part in &days {
-        if days.len() > 1 {
-            marts::show_cells(session, &sources.calls, *part).await?;
-        }
-        for (name, table) in &all {
-            let table = match days.len() > 1 {
-                true => session.read_table(Arc::clone(table))?.filter(part.holds("date"))?.into_view(),
-                false => Arc::clone(table),
-            };
-            marts::register(session, name, table)?;
-        }
-        for (mart, rows) in marts.iter().zip(&mut rows) {
-            marts::add_rows(session, mart, rows).await?;
-        }
-    }
-    if days.len() > 1 {
-        marts::show_cells(session, &sources.calls, sources.calls.window).await?;
-    }
+    let rows_of = |mart: &Mart| (mart.name, SpoolWriter::new(mart.schema(), Purpose::Publish));
+    let of_dimension = MARGIN_MARTS.iter().filter(|mart| mart.dimension() == Some(dimension));
+    // Days have no keys of their own: they are added up along with those of customers.
+    let (by_key, by_day): (Vec<&Mart>, Vec<&Mart>) = of_dimension.partition(|mart| !mart.keys.is_empty());
+    let mut days = by_day.first().map(|mart| rows_of(mart));
+    let (name, mut rows) = by_key.first().map(|mart| rows_of(mart)).expect("each dimension has a mart");
+    let days_rows = days.as_mut().map(|(_, rows)| rows);
+    marts::margins(session, dimension, window, (&revenue, &costs), &mut rows, days_rows).await?;
     let mut made = Vec::new();
-    for (mart, rows) in marts.into_iter().zip(rows) {
-        let rows = rows.finish()?;
-        marts::register(session, mart.name, rows.table(session).await?)?;
-        made.push((mart.name, Arc::new(rows)));
+    for (name, rows) in [(name, rows)].into_iter().chain(days) {
+        made.push((name, Arc::new(rows.finish()?)));
     }
     Ok(ByDimension {
-        revenue: Arc::new(revenue.rows),
-        costs: Arc::new(costs.rows),
+        revenue: Arc::new(marts::revenue_rows(dimension, &revenue, window)?),
+        costs: Arc::new(marts::cost_rows(dimension, &costs, window)?),
         marts: made,
     })
 }
 
-/// About how many rows each day makes.
-fn load(sources: &Sources<'_>, facts: &Facts, dimension: Dimension, keys: &[&[(Day, i64)]; 2]) -> Vec<(Day, i64)> {
-    let mut days: BTreeMap<Day, i64> = BTreeMap::new();
-    for (day, calls) in facts.calls_by_day(sources.calls.window) {
-        // Where keys are few, so are the rows, whatever the calls.
-        days.insert(day, if dimension.has_many_keys() { calls } else { 1 });
-    }
-    for (day, rows) in keys.iter().copied().flatten() {
-        *days.entry(*day).or_default() += rows;
-    }
-    days.into_iter().collect()
-}
-
-/// The rows of one dimension. Its weights are gone when it is made.
+/// What the keys of one dimension earn, and what they cost beside calls.
 async fn by_key(
     session: &SessionContext,
     sources: &Sources<'_>,
     dimension: Dimension,
-) -> Result<(DaysOfKeys, DaysOfKeys), DataFusionError> {
-    let (window, currency) = (sources.calls.window, sources.calls.currency);
+) -> Result<(Vec<KeyAmounts>, Vec<KeyCost>), DataFusionError> {
+    let currency = sources.calls.currency;
     // A table of weights that says nothing of a dimension leaves it to the default.
     let by = match sources.by {
         RevenueKey::Weights if !sources.table.knows(dimension) => RevenueKey::default(),
@@ -220,23 +193,21 @@ async fn by_key(
     };
     let mut weights = marts::customer_weights(session, dimension, by).await?;
     sources.table.weigh(dimension, &mut weights);
-    let rows = allocate::revenue_by_key(dimension, sources.revenue, &weights, by, currency);
-    let revenue = marts::revenue_rows(dimension, &rows, window)?;
+    let revenue = allocate::revenue_by_key(dimension, sources.revenue, &weights, by, currency);
     if sources.costs.is_empty() {
-        return Ok((revenue, marts::cost_rows(dimension, &[], window)?));
+        return Ok((revenue, Vec::new()));
     }
     let months = marts::month_weights(session, dimension, sources.spreads).await?;
     let bills = sources.spreads.iter().zip(months).map(|(spread, months)| BillWeights {
         by: spread.by,
         months: match spread.by {
-            SpreadKey::Revenue => weights_of_revenue(&rows),
+            SpreadKey::Revenue => weights_of_revenue(&revenue),
             _ => months,
         },
     });
     let bills: Vec<BillWeights> = bills.collect();
-    drop(rows);
     let costs = allocate::cost_by_key(dimension, sources.costs, &bills, &weights, by, currency);
-    Ok((revenue, marts::cost_rows(dimension, &costs, window)?))
+    Ok((revenue, costs))
 }
 
 /// What each key earns in each month, for bills that are spread by revenue. Rows of their own in brackets earn for nobody.

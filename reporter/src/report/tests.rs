@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::sync::Mutex;
 
 use super::synthetic::{Call, batch, call};
-use super::{OutputFormat, ReportError, ReportOptions, ReportOutcome, compute, read_inputs, report};
+use super::{Computed, OutputFormat, ReportError, ReportOptions, ReportOutcome, compute, read_inputs, report};
 use crate::close::Held;
 use crate::marts::MARGIN_MARTS;
 use crate::output::{TerminalStyle, terminal};
@@ -114,6 +114,15 @@ impl Setting {
             *session = Some(open_session(&self.lake).await.unwrap());
         }
         csv(session.as_ref().unwrap(), sql).await
+    }
+}
+
+/// Each margin mart beside what its SQL makes of the same facts.
+async fn assert_marts_are_their_sql(session: &SessionContext, computed: &Computed) {
+    for mart in &MARGIN_MARTS {
+        let ours = computed.figures.sheet(mart.name).unwrap().whole().unwrap();
+        let theirs = crate::marts::rows(session, mart.sql, &mart.schema()).await.unwrap();
+        assert_eq!(ours, theirs, "{}", mart.name);
     }
 }
 
@@ -447,6 +456,7 @@ proptest! {
             session.register_batch("calls", batch(&calls)).unwrap();
             let options = ReportOptions { fx: Some(fx), revenue: RevenueInputs { files, ..RevenueInputs::default() }, ..ReportOptions::default() };
             let computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing()).await.unwrap();
+            assert_marts_are_their_sql(&session, &computed).await;
             let daily = DailyRows::new(&computed.loaded.lines, &computed.policy).flat_map(Result::unwrap).collect();
             session.register_table("revenue_daily", Arc::new(MemTable::try_new(revenue_daily(), vec![daily]).unwrap())).unwrap();
             let native = csv(&session, "SELECT currency, sum(amount) FROM revenue_daily GROUP BY 1 ORDER BY 1").await;

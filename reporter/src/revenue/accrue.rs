@@ -33,6 +33,15 @@ impl Accrual {
         (self.first, self.last)
     }
 
+    /// What the days before `day` earn together.
+    pub fn before(&self, day: Day) -> Amount {
+        let each = |days: Day| Amount::from_scaled(self.each.scaled() * i128::from(days));
+        match day > self.last {
+            true => each(self.last - self.first) + self.rest,
+            false => each((day - self.first).max(0)),
+        }
+    }
+
     /// What a day earns; `None` outside of the period.
     pub fn on(&self, day: Day) -> Option<Amount> {
         match day == self.last {
@@ -105,6 +114,11 @@ mod tests {
             let days: Vec<(Day, Amount)> = accrue(Amount::from_scaled(scaled), period).collect();
             prop_assert_eq!(days.len() as i64, i64::from(length.max(1)));
             prop_assert_eq!(days.iter().map(|(_, amount)| *amount).sum::<Amount>().scaled(), scaled);
+            let accrual = Accrual::new(Amount::from_scaled(scaled), period);
+            for day in [start - 1, start, start + 1, start + length / 2, start + length - 1, start + length, start + length + 1] {
+                let walked: Amount = days.iter().filter(|(of, _)| *of < day).map(|(_, amount)| *amount).sum();
+                prop_assert_eq!(accrual.before(day), walked);
+            }
             prop_assert!(days.windows(2).all(|pair| pair[1].0 == pair[0].0 + 1));
             // No day is off by more than half a unit in the last place per day before it.
             prop_assert!(days.iter().all(|(_, amount)| (amount.scaled() * i128::from(length.max(1)) - scaled).abs() <= i128::from(length.max(1)).pow(2)));

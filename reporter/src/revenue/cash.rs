@@ -6,7 +6,7 @@
 //! `billed = earned before, in and after the report + never earned = received before, in and after + not received`, to the last
 //! digit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Decimal128Builder, RecordBatch, StringArray};
@@ -26,7 +26,7 @@ const UNMATCHED: &str = "(unmatched)";
 /// All payments of a run.
 #[derive(Debug, Default)]
 pub struct Cash {
-    rows: BTreeMap<(String, Currency), Sums>,
+    rows: HashMap<Currency, HashMap<String, Sums>>,
     /// Of the report's days, in the report's currency where a rate is known.
     received: BTreeMap<(Day, Currency), Amount>,
 }
@@ -63,10 +63,17 @@ impl Cash {
         let mut cash = Cash::default();
         for line in lines {
             let customer = policy.customers.customer(line, line.period.first_day());
-            let key = (customer.unwrap_or(UNMATCHED).to_owned(), line.currency);
-            let sums = cash.rows.entry(key).or_default();
-            for (day, amount) in policy.schedules.days(line) {
-                sums.earned[place(day)] += amount;
+            let of_currency = cash.rows.entry(line.currency).or_default();
+            let customer = customer.unwrap_or(UNMATCHED);
+            let sums = match of_currency.get_mut(customer) {
+                Some(known) => known,
+                None => of_currency.entry(customer.to_owned()).or_default(),
+            };
+            let schedule = policy.schedules.of(line);
+            let (before, until) = (schedule.before(window.from), schedule.before(window.to + 1));
+            let all = schedule.before(Day::MAX);
+            for (earned, of_line) in sums.earned.iter_mut().zip([before, until - before, all - until]) {
+                *earned += of_line;
             }
             if line.meaning() == Kind::CreditDrawdown {
                 continue;
@@ -110,15 +117,21 @@ impl Cash {
 
     /// The rows of `cash_and_accrual`, dated by the report's last day.
     pub fn by_customer(&self, window: Window) -> Result<RecordBatch, ArrowError> {
-        let sums = |of: &dyn Fn(&Sums) -> Amount| money(self.rows.values().map(of));
-        let days = |day: Day| Arc::new(Date32Array::from_value(day, self.rows.len())) as ArrayRef;
+        let by_currency = self.rows.iter().flat_map(|(currency, customers)| {
+            let of_currency = customers.iter();
+            of_currency.map(move |(customer, sums)| (customer.as_str(), *currency, sums))
+        });
+        let mut rows: Vec<(&str, Currency, &Sums)> = by_currency.collect();
+        rows.sort_unstable_by_key(|(customer, currency, _)| (*customer, *currency));
+        let sums = |of: &dyn Fn(&Sums) -> Amount| money(rows.iter().map(|(_, _, sums)| of(sums)));
+        let days = |day: Day| Arc::new(Date32Array::from_value(day, rows.len())) as ArrayRef;
         let total = |parts: [Amount; 3]| parts.into_iter().sum::<Amount>();
         let ahead = |sums: &Sums| sums.received[0] + sums.received[1] - sums.earned[0] - sums.earned[1];
         let columns = vec![
             days(window.to),
             days(window.from),
-            texts(self.rows.keys().map(|(customer, _)| customer.clone())),
-            texts(self.rows.keys().map(|(_, currency)| currency.to_string())),
+            texts(rows.iter().map(|(customer, ..)| (*customer).to_owned())),
+            texts(rows.iter().map(|(_, currency, _)| currency.to_string())),
             sums(&|sums| sums.billed)?,
             sums(&|sums| sums.earned[0])?,
             sums(&|sums| sums.earned[1])?,

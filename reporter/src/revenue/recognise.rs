@@ -43,6 +43,14 @@ impl Schedule<'_> {
         }
     }
 
+    /// What the days before `day` earn.
+    pub fn before(&self, day: Day) -> Amount {
+        match self {
+            Schedule::On(days) => days.iter().take_while(|(of, _)| *of < day).map(|(_, amount)| *amount).sum(),
+            Schedule::Evenly(accrual) => accrual.before(day),
+        }
+    }
+
     /// What a day earns; `None` where it earns nothing of the line.
     pub fn on(&self, day: Day) -> Option<Amount> {
         match self {

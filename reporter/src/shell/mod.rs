@@ -1,6 +1,7 @@
 //! `marginlake sql`: one query, or a prompt with history and completion.
 
 mod cell;
+mod column;
 mod complete;
 mod prompt;
 mod write;

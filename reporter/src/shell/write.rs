@@ -1,6 +1,5 @@
 //! Rows of a result in the format that was asked for.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
@@ -10,6 +9,7 @@ use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 
 use super::cell;
+use super::column::{Column, csv_text};
 
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -54,64 +54,96 @@ pub fn write_rows(batches: &[RecordBatch], format: Format, into: &mut (impl Writ
     }
 }
 
+/// Bytes that are gathered before they are written.
+const BUFFER_BYTES: usize = 1 << 18;
+
 /// Writes rows as they come, in a format that needs to know none but the one that it writes: CSV, JSON or one object a line.
+/// Rows are gathered: `into` needs no buffer of its own.
 pub(crate) fn write_long(
     schema: &Schema,
     batches: impl Iterator<Item = io::Result<RecordBatch>>,
     format: Format,
     into: &mut impl Write,
 ) -> io::Result<()> {
+    let mut buffer = Vec::with_capacity(BUFFER_BYTES + (BUFFER_BYTES >> 2));
     match format {
-        Format::Csv => csv(schema, batches, into),
-        Format::Ndjson => objects(schema, batches, |_, object| writeln!(into, "{object}")),
-        _ => {
-            write!(into, "[")?;
-            objects(schema, batches, |at, object| {
-                write!(into, "{}\n{object}", if at == 0 { "" } else { "," })
-            })?;
-            writeln!(into, "\n]")
-        }
+        Format::Csv => csv_header(schema, &mut buffer),
+        Format::Json => buffer.push(b'['),
+        _ => {}
     }
-}
-
-/// One JSON object a row, members in the order of the columns; `each` gets them with their place.
-fn objects(
-    schema: &Schema,
-    batches: impl Iterator<Item = io::Result<RecordBatch>>,
-    mut each: impl FnMut(usize, &str) -> io::Result<()>,
-) -> io::Result<()> {
-    let names: Vec<String> = schema
-        .fields()
-        .iter()
-        .map(|field| Value::from(field.name().as_str()).to_string())
-        .collect();
-    let (mut object, mut at) = (String::new(), 0);
+    let names = member_names(schema);
+    let mut is_first = true;
     for batch in batches {
         let batch = batch?;
+        let mut columns: Vec<Column<'_>> = batch.columns().iter().map(Column::new).collect();
         for row in 0..batch.num_rows() {
-            object.clear();
-            for (column, name) in batch.columns().iter().zip(&names) {
-                object.push(if object.is_empty() { '{' } else { ',' });
-                let _ = write!(object, "{name}:{}", cell::json(column, row));
+            match format {
+                Format::Csv => record(&mut columns, row, &mut buffer),
+                Format::Ndjson => {
+                    object(&names, &mut columns, row, &mut buffer);
+                    buffer.push(b'\n');
+                }
+                _ => {
+                    buffer.extend_from_slice(if is_first { b"\n" } else { b",\n" });
+                    object(&names, &mut columns, row, &mut buffer);
+                }
             }
-            object.push('}');
-            each(at, &object)?;
-            at += 1;
+            is_first = false;
+            if buffer.len() >= BUFFER_BYTES {
+                into.write_all(&buffer)?;
+                buffer.clear();
+            }
         }
     }
-    Ok(())
+    if format == Format::Json {
+        buffer.extend_from_slice(b"\n]\n");
+    }
+    into.write_all(&buffer)?;
+    into.flush()
 }
 
-fn csv(schema: &Schema, batches: impl Iterator<Item = io::Result<RecordBatch>>, into: &mut impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(into);
-    writer.write_record(schema.fields().iter().map(|field| field.name()))?;
-    for batch in batches {
-        let batch = batch?;
-        for row in 0..batch.num_rows() {
-            writer.write_record(batch.columns().iter().map(|column| cell::text(column, row)))?;
-        }
+/// The name of each column as the beginning of a member of an object.
+fn member_names(schema: &Schema) -> Vec<String> {
+    let names = schema.fields().iter().enumerate().map(|(at, field)| {
+        let name = Value::from(field.name().as_str());
+        format!("{}{name}:", if at == 0 { '{' } else { ',' })
+    });
+    names.collect()
+}
+
+/// One row as an object, members in the order of the columns.
+fn object(names: &[String], columns: &mut [Column<'_>], row: usize, into: &mut Vec<u8>) {
+    for (name, column) in names.iter().zip(columns) {
+        into.extend_from_slice(name.as_bytes());
+        column.json(row, into);
     }
-    writer.flush()
+    into.extend_from_slice(if names.is_empty() { b"{}" } else { b"}" });
+}
+
+fn csv_header(schema: &Schema, into: &mut Vec<u8>) {
+    for (at, field) in schema.fields().iter().enumerate() {
+        if at > 0 {
+            into.push(b',');
+        }
+        csv_text(field.name(), into);
+    }
+    into.push(b'\n');
+}
+
+/// One row as a record of CSV.
+fn record(columns: &mut [Column<'_>], row: usize, into: &mut Vec<u8>) {
+    let before = into.len();
+    for (at, column) in columns.iter_mut().enumerate() {
+        if at > 0 {
+            into.push(b',');
+        }
+        column.csv(row, into);
+    }
+    // A line without anything would be no record.
+    if into.len() == before {
+        into.extend_from_slice(b"\"\"");
+    }
+    into.push(b'\n');
 }
 
 fn table(batches: &[RecordBatch], into: &mut impl Write) -> io::Result<()> {
@@ -196,6 +228,21 @@ mod tests {
             "name,calls,cost_usd,at,id\n\"a \"\"b\"\"\",1,1.234500000000,2023-11-14T22:13:20.000001Z,ab01\n\
              \"c,d\",2,,1970-01-01T00:00:00Z,00\n"
         );
+    }
+
+    #[test]
+    fn a_record_of_nothing_is_a_record() {
+        let batch = RecordBatch::try_from_iter([("name", Arc::new(StringArray::from(vec![None, Some("a")])) as ArrayRef)]);
+        let mut into = Vec::new();
+        write_rows(&[batch.expect("a batch")], Format::Csv, &mut into).expect("a vector takes all");
+        assert_eq!(into, b"name\n\"\"\na\n");
+    }
+
+    #[test]
+    fn json_of_no_rows_is_an_empty_array() {
+        let mut into = Vec::new();
+        write_rows(&[batch().slice(0, 0)], Format::Json, &mut into).expect("a vector takes all");
+        assert_eq!(into, b"[\n]\n");
     }
 
     #[test]

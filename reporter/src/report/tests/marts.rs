@@ -3,6 +3,7 @@
 use super::*;
 use crate::allocate::RevenueKey;
 use crate::bills::BillFile;
+use crate::revenue::Currency;
 
 const BILLS: &str = "service,amount,currency,period_start,period_end,customer_id,feature,cost_class
 Vector database,31.00,USD,2026-01-01,2026-02-01,,,
@@ -68,6 +69,40 @@ async fn every_mart_has_the_whole_bill_and_what_nobody_used_is_shown() {
     assert_eq!(setting.sql(search).await, "6.200000000000");
     let lines = "SELECT sum(amount) FROM bill_lines WHERE currency = 'USD'";
     assert_eq!(setting.sql(lines).await, "38.700000000000");
+}
+
+#[tokio::test]
+async fn margin_marts_are_what_their_sql_says() {
+    let (mut calls, revenue) = business();
+    calls.extend(talks());
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    // No rate of the first days: what stands in other currencies has rows of its own.
+    let fx = Some(file("rates.csv", "Date,USD\n2026-01-20,1.1\n"));
+    for currency in [Currency::USD, Currency::EUR] {
+        let session = empty_session();
+        session.register_batch("calls", batch(&calls)).unwrap();
+        let options = ReportOptions {
+            currency,
+            fx: fx.clone(),
+            revenue: RevenueInputs {
+                files: vec![file("revenue.csv", &revenue)],
+                ..RevenueInputs::default()
+            },
+            bill_files: vec![BillFile {
+                id: None,
+                path: file("infra.csv", BILLS),
+            }],
+            ..ReportOptions::default()
+        };
+        let inputs = read_inputs(&options).unwrap();
+        let computed = compute(&session, &options, inputs, &Held::nothing()).await.unwrap();
+        assert_marts_are_their_sql(&session, &computed).await;
+    }
 }
 
 #[tokio::test]
