@@ -178,8 +178,13 @@ fn call_differences(expected: &BTreeMap<String, Toml>, record: &Normalised<'_>) 
         }
     };
     for (bucket, count) in record.buckets.named() {
-        let expected = expected.get(bucket).map_or(0, |count| count.as_integer().expect("a count"));
-        differ(bucket, count.unwrap_or(0).to_string(), expected.to_string());
+        match expected.get(bucket) {
+            Some(Toml::String(null)) if null == "NULL" => differ(bucket, format!("{count:?}"), "None".to_owned()),
+            wanted => {
+                let wanted = wanted.map_or(0, |count| count.as_integer().expect("a count"));
+                differ(bucket, count.unwrap_or(0).to_string(), wanted.to_string());
+            }
+        }
     }
     let facts = &record.record;
     for (column, expected) in expected {
