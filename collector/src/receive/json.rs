@@ -15,20 +15,21 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], group: &str) -> Result<T, F
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(refuse(&"it is not an object"));
     }
-    let error = match serde_json::from_slice(body) {
-        Ok(request) if !misses_its_group(body, group) => return Ok(request),
+    // The whole body, and not only what the reader keeps: it passes over the bytes of keys that nobody knows.
+    let text = std::str::from_utf8(body).map_err(|error| refuse(&error))?;
+    let error = match serde_json::from_str(text) {
+        Ok(request) if !misses_its_group(text, group) => return Ok(request),
         Ok(_) => return Err(refuse(&format!("it has no {group:?}; keys are lowerCamelCase"))),
         Err(error) => error,
     };
-    let mut value: Value = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let mut value: Value = serde_json::from_str(text).map_err(|error| refuse(&error))?;
     repair(&mut value);
     serde_json::from_value(value).map_err(|_| refuse(&error))
 }
 
 /// Unknown keys are ignored, as the specification wants; but a body of another signal or in snake case would be
 /// acknowledged and lost.
-fn misses_its_group(body: &[u8], group: &str) -> bool {
-    let text = std::str::from_utf8(body).unwrap_or_default();
+fn misses_its_group(text: &str, group: &str) -> bool {
     let contains = |key: &str| text.contains(&format!("\"{key}\""));
     let others = [
         "resource_spans",
