@@ -107,10 +107,11 @@ impl Usages {
 impl<'a> Response<'a> {
     fn word(&mut self, path: &[&'a str], word: &'a str) {
         match path {
-            ["id" | "responseId"] | [.., "response_metadata", "id"] if is_response_id(word) => {
+            ["id" | "responseId"] | ["raw", "id"] | [.., "response_metadata", "id"] if is_response_id(word) => {
                 self.id.get_or_insert(word);
             }
             ["model" | "modelVersion"]
+            | ["raw", "model"]
             | ["meta", "model"]
             | ["replies", "[]", "meta", "model"]
             | [.., "response_metadata", "model_name" | "model"] => {

@@ -289,6 +289,20 @@ pub(super) const PROFILES: &[Profile] = &[
         ..BASE
     },
     Profile {
+        id: "llama_index",
+        emitter: "LlamaIndex, native (llama-index-observability-otel)",
+        scopes: &[Is("llamaindex.opentelemetry.tracer")],
+        output: OutputMode::Raw,
+        split: CacheSplit::Reported,
+        habits: Habits {
+            events_tell_calls: true,
+            ..Habits::NONE
+        },
+        cannot: "Usage of streams and of embeddings",
+        fix: "Instrument the provider's SDK as well",
+        ..BASE
+    },
+    Profile {
         id: "haystack",
         emitter: "Haystack, native",
         scopes: &[Starts("haystack")],
