@@ -343,9 +343,14 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         }
     }
 
-    /// The model that a recorded request names, where no attribute does.
+    /// The model that a recorded request or an action's name tells, where no attribute does.
     fn requested_model(&self, role: Role) -> Option<Cow<'a, str>> {
-        let text = self.gathered.text(Field::RequestPayload).filter(|_| role.is_leaf())?;
+        if !role.is_leaf() {
+            return None;
+        }
+        let Some(text) = self.gathered.text(Field::RequestPayload) else {
+            return self.gathered.words(Field::ActionName);
+        };
         let mut model = None;
         let _ = scan(text, |path, scalar| {
             if let (["model"], Scalar::Text(word)) = (path, scalar)

@@ -89,7 +89,14 @@ impl Usages {
         if counts.is_empty() {
             return;
         }
-        self.first.get_or_insert(counts);
+        match &mut self.first {
+            // The provider's own object beside a library's summary of it (Genkit): the same call, told in full.
+            Some(first) if first.input.is_some() && (first.input, first.output) == (counts.input, counts.output) => {
+                first.complete(&counts);
+            }
+            Some(_) => {}
+            first => *first = Some(counts),
+        }
         self.sum.add(&counts);
         self.count += 1;
     }

@@ -282,7 +282,7 @@ pub(super) const PROFILES: &[Profile] = &[
         scopes: &[Is("genkit-tracer")],
         markers: &[Marker::Has(Field::GenkitSubtype)],
         input: InputMode::Inclusive,
-        output: OutputMode::Beside,
+        output: OutputMode::Raw,
         split: CacheSplit::Reported,
         cannot: "Anything, when output is not recorded: usage stands inside it",
         fix: "Leave output recording on; its text is dropped here",
