@@ -32,7 +32,7 @@ fields! {
     // Other units.
     WebSearches, RerankSearches, AudioSeconds, Pages, Characters,
     // Usage inside text.
-    RawUsage, UsageDetails, InputDetails, OutputDetails, ProviderMetadata, OutputPayload, RequestPayload,
+    RawUsage, UsageDetails, InputDetails, OutputDetails, ProviderMetadata, OutputPayload, CallPayload, RequestPayload, ActionName,
     // Reported cost.
     CostCharge, CostAmount, CostCurrency, CostEstimate, CostMicros, CostJson, CostAggregate,
     // What only one emitter sends.
@@ -406,6 +406,10 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "gen_ai.completion",
         ],
     ),
+    // The output of whatever was decorated: a call's holds its response, all others' anything.
+    (Field::CallPayload, &["traceloop.entity.output"]),
+    // The name of an action, which of a model's is the model.
+    (Field::ActionName, &["genkit:name"]),
     // Read for the model's name alone.
     (Field::RequestPayload, &["request_data"]),
     (

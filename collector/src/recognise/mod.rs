@@ -7,7 +7,8 @@
 //! Spans without any LLM meaning give a row as well (`Role::Other`), since a parent may carry the customer's id.
 
 mod attribution;
-pub(crate) mod cost;
+pub(crate) mod call_event;
+mod cost;
 pub(crate) mod count;
 mod event;
 mod facts;

@@ -239,6 +239,8 @@ pub(crate) struct Habits {
     pub(crate) silent_calls_are_steps: bool,
     /// Anthropic's streams report cached tokens as zero, whatever they were.
     pub(crate) streams_zero_the_cache: bool,
+    /// Events of a span tell its call, not its attributes.
+    pub(crate) events_tell_calls: bool,
     /// What stands where a prompt's name belongs is the id of one single prompt.
     pub(crate) prompts_are_ids: bool,
 }
@@ -257,6 +259,7 @@ impl Habits {
         private_methods_are_steps: false,
         silent_calls_are_steps: false,
         streams_zero_the_cache: false,
+        events_tell_calls: false,
         prompts_are_ids: false,
     };
 }

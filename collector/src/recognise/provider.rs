@@ -181,7 +181,18 @@ fn fold(name: &str) -> Folded {
             "chat" | "completion" | "responses" | "embedding" | "messages" | "textEmbedding",
         ] => known(provider).map_or(Folded::Unknown, Folded::Known),
         _ if name.is_empty() => Folded::NotAProvider,
+        // LlamaIndex's classes: `openai_llm`, `openai_responses_llm`; those that wrap another class name no provider.
+        [class] if class.ends_with("_llm") => of_class(class.trim_end_matches("_llm"), known),
         _ => Folded::Unknown,
+    }
+}
+
+/// A class of LlamaIndex without its suffix, and without the kind of API before that.
+fn of_class(class: &str, known: impl Fn(&str) -> Option<&'static str>) -> Folded {
+    let provider = class.split_once('_').map_or(class, |(provider, _)| provider);
+    match known(class).or_else(|| known(provider)) {
+        Some(provider) => Folded::Known(provider),
+        None => Folded::NotAProvider,
     }
 }
 

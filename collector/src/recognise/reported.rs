@@ -5,6 +5,7 @@
 
 use marginlake_lake::schema::Role;
 
+use super::call_event;
 use super::count::{NotACount, count};
 use super::facts::UsageAttribute;
 use super::field::Field;
@@ -14,7 +15,7 @@ use super::payload::response::{self, Response};
 use super::payload::scan::{ScanError, scan};
 use super::payload::usage::{Origin, RawCounts, Shape};
 use super::profile::Profile;
-use crate::wire::Value;
+use crate::wire::{KeyValue, Value};
 
 /// What a record's own numbers or a provider's raw object prove about the input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,13 +78,19 @@ impl Reported {
     }
 }
 
-/// Attributes that hold a raw usage object of LiteLLM's `raw_gen_ai_request`.
+/// A provider's response that an emitter spreads over attributes: LiteLLM's `raw_gen_ai_request`, LlamaIndex's events.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RawAttributes<'a> {
+    /// The usage object as text, with its key.
     pub(crate) usage: Option<(&'a str, &'a str)>,
+    /// The usage, count by count.
+    pub(crate) counts: RawCounts,
     pub(crate) id: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) service_tier: Option<&'a str>,
+    /// What was asked, and whom.
+    pub(crate) request_model: Option<&'a str>,
+    pub(crate) provider: Option<&'a str>,
 }
 
 /// The longest text that is kept in `usage_raw`, in bytes.
@@ -160,6 +167,7 @@ pub(crate) fn read<'a>(
         note(scan(text, |path, scalar| counts.take(path, scalar, Origin::Provider)), flags);
         support(&mut reported, &counts, key, usage_raw, flags);
     }
+    support(&mut reported, &raw.counts, call_event::USAGE, usage_raw, flags);
     if let Some((text, key)) = gathered.text_with_key(Field::ProviderMetadata) {
         let mut counts = RawCounts::default();
         note(
@@ -172,7 +180,7 @@ pub(crate) fn read<'a>(
         );
         support_parts(&mut reported, &counts, key, usage_raw);
     }
-    if let (true, Some(entry)) = (response.usages > 0, gathered.entry(Field::OutputPayload)) {
+    if let (true, Some(entry)) = (response.usages > 0, payload(gathered, role)) {
         let counts = if role.is_aggregate() {
             &response.usage
         } else {
@@ -401,9 +409,14 @@ fn keep_raw<'a>(counts: &RawCounts, key: &'a str, usage_raw: &mut Vec<UsageAttri
     }
 }
 
+fn payload<'s, 'a>(gathered: &Gathered<'s, 'a>, role: Role) -> Option<&'s KeyValue<'a>> {
+    let of_call = || gathered.entry(Field::CallPayload).filter(|_| role.is_leaf());
+    gathered.entry(Field::OutputPayload).or_else(of_call)
+}
+
 /// The response that an emitter recorded, where its usage or its id is of use.
-pub(crate) fn response<'a>(gathered: &Gathered<'_, 'a>, flags: &mut Flags) -> Response<'a> {
-    let Some(text) = gathered.text(Field::OutputPayload) else {
+pub(crate) fn response<'a>(gathered: &Gathered<'_, 'a>, role: Role, flags: &mut Flags) -> Response<'a> {
+    let Some(text) = payload(gathered, role).and_then(|entry| entry.value.as_text()) else {
         return Response::default();
     };
     // Content as such is text; only an object is a response.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use marginlake_lake::schema::{Dimension, Role, Signal};
 
 use super::attribution::{self, Attribution, AttributionConfig};
+use super::call_event;
 use super::cost;
 use super::count::NotACount;
 use super::event;
@@ -143,6 +144,11 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             raw = reported::raw_attributes(self.gathered);
             role = if raw.usage.is_some() { Role::Llm } else { Role::Step };
         }
+        if habits.events_tell_calls
+            && let Some((told, events)) = call_event::read(span)
+        {
+            (role, raw) = (told, events);
+        }
         self.gathered.flags = flags;
         if !role.is_leaf() && !has_counts && !self.gathered.has_aggregated && !self.gathered.has(Field::OutputPayload) {
             return self.plain(span, role, operation, record);
@@ -181,7 +187,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         if role != Role::Other {
             record.request_model = self.gathered.words(Field::RequestModel);
             record.response_model = self.gathered.words(Field::ResponseModel);
-            record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), None);
+            record.provider = self.provider(None, record.request_model.as_deref(), record.response_model.as_deref(), None);
         }
     }
 
@@ -285,7 +291,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         let gathered = &*self.gathered;
         // What a response says of itself is a call's; a result of an agent quotes the responses of others.
         let response = if role.is_leaf() || role.is_aggregate() && no_own_usage {
-            reported::response(gathered, &mut record.flags)
+            reported::response(gathered, role, &mut record.flags)
         } else {
             Response::default()
         };
@@ -303,7 +309,10 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             self.keep_unrecognised(record);
         }
         let leaf = role.is_leaf();
-        record.request_model = gathered.words(Field::RequestModel).or_else(|| self.requested_model(role));
+        record.request_model = gathered
+            .words(Field::RequestModel)
+            .or(raw.request_model.map(Cow::Borrowed))
+            .or_else(|| self.requested_model(role));
         record.response_model = self.response_model(raw, &response, leaf);
         record.response_id = gathered
             .words(Field::ResponseId)
@@ -312,7 +321,12 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         record.server_address = gathered.text(Field::ServerAddress);
         record.run_id = self.run_id(&record.attribution);
         let routed = gathered.text(Field::RoutedModel);
-        record.provider = self.provider(record.request_model.as_deref(), record.response_model.as_deref(), routed);
+        record.provider = self.provider(
+            raw.provider,
+            record.request_model.as_deref(),
+            record.response_model.as_deref(),
+            routed,
+        );
         record.streaming = gathered.value(Field::Streaming).and_then(boolean);
         record.reported.zero_cache_is_unknown = self.profile.habits.streams_zero_the_cache && record.streaming == Some(true);
         if let Some(value) = gathered.value(Field::FinishReasons) {
@@ -329,9 +343,14 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         }
     }
 
-    /// The model that a recorded request names, where no attribute does.
+    /// The model that a recorded request or an action's name tells, where no attribute does.
     fn requested_model(&self, role: Role) -> Option<Cow<'a, str>> {
-        let text = self.gathered.text(Field::RequestPayload).filter(|_| role.is_leaf())?;
+        if !role.is_leaf() {
+            return None;
+        }
+        let Some(text) = self.gathered.text(Field::RequestPayload) else {
+            return self.gathered.words(Field::ActionName);
+        };
         let mut model = None;
         let _ = scan(text, |path, scalar| {
             if let (["model"], Scalar::Text(word)) = (path, scalar)
@@ -361,7 +380,13 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
         }
     }
 
-    fn provider(&self, request: Option<&str>, response: Option<&str>, routed: Option<&str>) -> Option<Cow<'a, str>> {
+    fn provider(
+        &self,
+        told: Option<&'a str>,
+        request: Option<&str>,
+        response: Option<&str>,
+        routed: Option<&str>,
+    ) -> Option<Cow<'a, str>> {
         let gathered = &*self.gathered;
         let names = [
             Field::GenAiProvider,
@@ -376,6 +401,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             let text = gathered.text(field)?;
             Some(text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text))
         });
+        let names = names.chain(told);
         let address = gathered.text(Field::ServerAddress).or_else(|| gathered.text(Field::BaseUrl));
         let models = [routed, response, request].into_iter().flatten();
         provider::resolve(names, address, models)

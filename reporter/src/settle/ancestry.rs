@@ -7,6 +7,7 @@
 
 use super::case::{Case, Class};
 use super::reason::{Reason, billed};
+use super::record::Signal;
 use super::usage::{Totals, compatible};
 
 /// A call somewhere below, seen from above.
@@ -49,6 +50,8 @@ fn judge_one(case: &mut Case, outer: usize, mut below: Vec<Below>) -> Vec<Below>
         .for_each(|call| call.separated &= !shares_id(case, outer, call.call));
     below.sort_unstable_by_key(|call| (case.group(call.call), call.separated));
     below.dedup_by_key(|call| case.group(call.call));
+    // What the call logged of itself is not below it.
+    below.retain(|call| !is_own_log(case, outer, call.call));
     let alone = Below {
         call: outer,
         separated: false,
@@ -126,6 +129,11 @@ fn judge_reporting(case: &mut Case, outer: usize, below: Vec<Below>, reporting: 
         separated: false,
     });
     seen
+}
+
+fn is_own_log(case: &Case, outer: usize, call: usize) -> bool {
+    let is_log = case.records[call].signal == Signal::Log && case.tree.parent(call) == Some(outer);
+    is_log && case.group(call) == case.group(outer)
 }
 
 fn shares_id(case: &Case, outer: usize, call: usize) -> bool {

@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 
 use super::identity::{is_polled, is_worth};
 use super::matching::holds_most;
-use super::record::{Record, Signal};
+use super::record::{Record, Signal, bucket};
 use super::signals::{WRITING_SLACK_NANOS, is_product};
 use super::usage::Totals;
 
@@ -146,13 +146,13 @@ impl Linker {
                 self.sessions.push((hash((5u8, tenant, session, window)), asks, node));
             }
         }
-        if record.role.is_leaf() && totals.input.is_some_and(|tokens| tokens > 0) {
+        // Another record of the call may tell the input without what is cached beside it.
+        let uncached = record.buckets[bucket::INPUT_UNCACHED].filter(|tokens| totals.input != Some(*tokens));
+        let inputs = [totals.input, uncached].into_iter().flatten();
+        for input in inputs.filter(|tokens| record.role.is_leaf() && *tokens > 0) {
             for window in windows((start, end), CALL_WINDOW_NANOS) {
-                self.alike.push((
-                    hash((6u8, tenant, totals.input, totals.output.unwrap_or(0), window)),
-                    scope,
-                    node,
-                ));
+                self.alike
+                    .push((hash((6u8, tenant, input, totals.output.unwrap_or(0), window)), scope, node));
             }
         }
     }

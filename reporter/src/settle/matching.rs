@@ -7,7 +7,7 @@
 //! are told apart by matching one to one: two identical parallel calls, each seen twice, stay two.
 //!
 //! One of the two, or both, may tell less. LangChain loses the input of Anthropic's streams: the output must do.
-//! OpenInference's JavaScript packages lose the usage of a stream that LangChain reads, and where the provider was not
+//! Others forward Anthropic's raw input and know no cache: the uncached input must do. OpenInference's JavaScript packages lose the usage of a stream that LangChain reads, and where the provider was not
 //! asked for usage nobody tells any. A silent call is another one by the same proofs, but for the usage.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,10 +17,13 @@ use super::identity::same_model;
 use super::record::Record;
 use super::signals;
 use super::survivor;
-use super::usage::{Totals, same, same_output};
+use super::usage::{Totals, same, same_but_cache, same_output};
 
 /// Start and end in nanoseconds.
 type Interval = (i64, i64);
+
+/// How much later than a framework's span the SDK's may begin where only the beginnings relate them.
+const BEGINNING_SLACK_NANOS: u64 = 50_000_000;
 
 /// Whether two groups, of which the second begins within the first, report one call.
 type Proof = fn(&Case, usize, usize) -> bool;
@@ -35,6 +38,9 @@ pub(super) fn join(case: &mut Case) {
     }
     for groups in alike(case, |totals| totals.output.filter(|tokens| *tokens > 0)) {
         while join_once(case, &groups, &groups, is_provable_by_output) {}
+    }
+    for groups in alike(case, |totals| totals.output.filter(|tokens| *tokens > 0)) {
+        while join_once(case, &groups, &groups, is_provable_but_cache) {}
     }
     join_silent(case);
 }
@@ -125,7 +131,9 @@ fn pair_up(case: &mut Case, outer: &[usize], inner: &[usize], is_one: Proof) -> 
                 .iter()
                 .position(|(around, other)| holds(*around, inside) && is_one(case, *other, group))
         };
-        if let Some(position) = find(holds).or_else(|| find(holds_most)) {
+        let told = |position: &usize| case.group_has_usage(group) && case.group_has_usage(outer[*position].1);
+        let begun = || find(begin_as_one).filter(told);
+        if let Some(position) = find(holds).or_else(|| find(holds_most)).or_else(begun) {
             pairs.push((outer.remove(position).1, group));
         }
     }
@@ -146,6 +154,12 @@ pub(super) fn holds_most(outer: Interval, inner: Interval) -> bool {
     outer.0 <= inner.0 && inner.0 <= outer.1 && shared >= (inner.1 - inner.0) - shared
 }
 
+/// Whether two calls begin together. Of a stream one library ends its span with the answer's head, another with its last
+/// word: only equal usage may rely on this.
+fn begin_as_one(outer: Interval, inner: Interval) -> bool {
+    outer.0.abs_diff(inner.0) <= BEGINNING_SLACK_NANOS
+}
+
 fn is_provable(case: &Case, a: usize, b: usize) -> bool {
     let (left, right) = best(case, a, b);
     same(left, right) && is_possible(case, a, b)
@@ -154,6 +168,11 @@ fn is_provable(case: &Case, a: usize, b: usize) -> bool {
 fn is_provable_by_output(case: &Case, a: usize, b: usize) -> bool {
     let (left, right) = best(case, a, b);
     same_output(left, right) && is_possible(case, a, b)
+}
+
+fn is_provable_but_cache(case: &Case, a: usize, b: usize) -> bool {
+    let (left, right) = best(case, a, b);
+    same_but_cache(left, right) && is_possible(case, a, b)
 }
 
 /// Both must name the model, and a framework's wrapper, not a gateway, must stand around the inner one.

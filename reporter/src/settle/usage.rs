@@ -82,6 +82,17 @@ pub(super) fn same_output(a: &Record, b: &Record) -> bool {
     half && agree && left.output.is_some_and(|tokens| tokens > 0) && left.output == right.output
 }
 
+/// Whether one of two records tells all but the cached tokens: an exclusive input, without what stands beside it.
+pub(super) fn same_but_cache(a: &Record, b: &Record) -> bool {
+    let caches = |record: &Record| -> i64 {
+        let buckets = [bucket::CACHE_READ, bucket::CACHE_WRITE_5M, bucket::CACHE_WRITE_1H];
+        buckets.into_iter().filter_map(|index| record.buckets[index]).sum()
+    };
+    let told = |index: usize| a.buckets[index].is_some_and(|tokens| tokens > 0) && a.buckets[index] == b.buckets[index];
+    let outputs = Totals::of(a).output == Totals::of(b).output;
+    told(bucket::INPUT_UNCACHED) && told(bucket::OUTPUT_TEXT) && outputs && (caches(a) == 0) != (caches(b) == 0)
+}
+
 /// Whether two records that are already related can be one call: one says nothing, or they agree but for a part
 /// that one of them leaves out (the input, the cache in an exclusive input, the reasoning beside the text).
 pub(super) fn compatible(a: &Record, b: &Record) -> bool {

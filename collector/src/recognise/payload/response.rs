@@ -89,7 +89,14 @@ impl Usages {
         if counts.is_empty() {
             return;
         }
-        self.first.get_or_insert(counts);
+        match &mut self.first {
+            // The provider's own object beside a library's summary of it (Genkit): the same call, told in full.
+            Some(first) if first.input.is_some() && (first.input, first.output) == (counts.input, counts.output) => {
+                first.complete(&counts);
+            }
+            Some(_) => {}
+            first => *first = Some(counts),
+        }
         self.sum.add(&counts);
         self.count += 1;
     }
@@ -107,10 +114,11 @@ impl Usages {
 impl<'a> Response<'a> {
     fn word(&mut self, path: &[&'a str], word: &'a str) {
         match path {
-            ["id" | "responseId"] | [.., "response_metadata", "id"] if is_response_id(word) => {
+            ["id" | "responseId"] | ["raw", "id"] | [.., "response_metadata", "id"] if is_response_id(word) => {
                 self.id.get_or_insert(word);
             }
             ["model" | "modelVersion"]
+            | ["raw", "model"]
             | ["meta", "model"]
             | ["replies", "[]", "meta", "model"]
             | [.., "response_metadata", "model_name" | "model"] => {

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 
 use super::scan::Scalar;
 use crate::recognise::count::from_text;
+use crate::wire::Value;
 
 /// Whose form an object has, and so what its input includes (conventions, section 5).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -111,6 +112,15 @@ impl RawCounts {
             Ok(count) => slot.set(self, count),
             Err(crate::recognise::count::NotACount::Absent) => {}
             Err(crate::recognise::count::NotACount::Invalid) => self.invalid = true,
+        }
+    }
+
+    /// [`RawCounts::take`] for an object that was spread over attributes.
+    pub(crate) fn take_value(&mut self, path: &[&str], value: &Value<'_>, origin: Origin) {
+        match value {
+            Value::Int(count) => self.take(path, Scalar::Number(&count.to_string()), origin),
+            Value::Text(text) => self.take(path, Scalar::Text(text), origin),
+            _ => {}
         }
     }
 

@@ -282,10 +282,24 @@ pub(super) const PROFILES: &[Profile] = &[
         scopes: &[Is("genkit-tracer")],
         markers: &[Marker::Has(Field::GenkitSubtype)],
         input: InputMode::Inclusive,
-        output: OutputMode::Beside,
+        output: OutputMode::Raw,
         split: CacheSplit::Reported,
         cannot: "Anything, when output is not recorded: usage stands inside it",
         fix: "Leave output recording on; its text is dropped here",
+        ..BASE
+    },
+    Profile {
+        id: "llama_index",
+        emitter: "LlamaIndex, native (llama-index-observability-otel)",
+        scopes: &[Is("llamaindex.opentelemetry.tracer")],
+        output: OutputMode::Raw,
+        split: CacheSplit::Reported,
+        habits: Habits {
+            events_tell_calls: true,
+            ..Habits::NONE
+        },
+        cannot: "Usage of streams and of embeddings",
+        fix: "Instrument the provider's SDK as well",
         ..BASE
     },
     Profile {

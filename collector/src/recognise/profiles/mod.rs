@@ -34,9 +34,14 @@ pub(super) fn all() -> impl Iterator<Item = &'static Profile> {
 
 /// Every profile there is, those included that only a span's attributes tell apart.
 pub(crate) fn documented() -> impl Iterator<Item = &'static Profile> {
-    let variants = [vercel::VARIANTS, gateways::VARIANTS, agents::VARIANTS]
-        .into_iter()
-        .flatten()
-        .copied();
+    let variants = [
+        openinference::VARIANTS,
+        vercel::VARIANTS,
+        gateways::VARIANTS,
+        agents::VARIANTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied();
     all().chain(variants).chain([&GENERIC])
 }

@@ -16,6 +16,32 @@ const OPENINFERENCE: Profile = Profile {
     ..BASE
 };
 
+const LLAMA_INDEX: Profile = Profile {
+    id: "openinference_llama_index",
+    emitter: "openinference-instrumentation-llama-index",
+    output: OutputMode::Raw,
+    habits: Habits {
+        private_methods_are_steps: true,
+        ..Habits::NONE
+    },
+    cannot: "Response ids, so that a second instrumentation of the same call is matched by its numbers; usage of embeddings",
+    fix: "Instrument either LlamaIndex or the provider's SDK",
+    ..OPENINFERENCE
+};
+
+/// It reads the cached tokens of the chat completions API only.
+static LLAMA_INDEX_RESPONSES: Profile = Profile {
+    id: "openinference_llama_index_responses",
+    emitter: "openinference-instrumentation-llama-index, `OpenAIResponses`",
+    split: CacheSplit::Never,
+    cannot: "Cached tokens and reasoning of the responses API; usage of its streams",
+    fix: "Instrument the OpenAI SDK as well",
+    ..LLAMA_INDEX
+};
+
+/// The profiles that only a span's own attributes tell apart.
+pub(super) static VARIANTS: &[&Profile] = &[&LLAMA_INDEX_RESPONSES];
+
 pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "openinference_anthropic_0",
@@ -105,17 +131,9 @@ pub(super) const PROFILES: &[Profile] = &[
         ..OPENINFERENCE
     },
     Profile {
-        id: "openinference_llama_index",
-        emitter: "openinference-instrumentation-llama-index",
         scopes: &[Is("openinference.instrumentation.llama_index")],
-        output: OutputMode::Raw,
-        habits: Habits {
-            private_methods_are_steps: true,
-            ..Habits::NONE
-        },
-        cannot: "Response ids, so that a second instrumentation of the same call is matched by its numbers",
-        fix: "Instrument either LlamaIndex or the provider's SDK",
-        ..OPENINFERENCE
+        variants: &[(Marker::Name(Starts("OpenAIResponses.")), &LLAMA_INDEX_RESPONSES)],
+        ..LLAMA_INDEX
     },
     Profile {
         id: "openinference_langchain_0",

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use marginlake_lake::schema::Role;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, ArrayValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::logs::v1::LogRecord as LogMessage;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{Span as SpanMessage, Status};
 use prost::Message;
 use serde::Deserialize;
@@ -58,6 +59,15 @@ struct SpanCase {
     service: Option<String>,
     parent: Option<String>,
     status: Option<String>,
+    #[serde(default)]
+    events: Vec<EventCase>,
+    attributes: BTreeMap<String, Toml>,
+}
+
+#[derive(Deserialize)]
+struct EventCase {
+    name: String,
+    #[serde(default)]
     attributes: BTreeMap<String, Toml>,
 }
 
@@ -114,10 +124,19 @@ fn message(case: &SpanCase) -> Vec<u8> {
             code: if status == "error" { 2 } else { 1 },
             ..Status::default()
         }),
+        events: case.events.iter().map(event_message).collect(),
         attributes: attributes(&case.attributes),
         ..SpanMessage::default()
     }
     .encode_to_vec()
+}
+
+fn event_message(case: &EventCase) -> Event {
+    Event {
+        name: case.name.clone(),
+        attributes: attributes(&case.attributes),
+        ..Event::default()
+    }
 }
 
 fn log_message(case: &LogCase) -> Vec<u8> {
