@@ -77,7 +77,7 @@ impl Hybrid {
             return;
         }
         self.single.resize(self.single.len().next_multiple_of(8), 0);
-        self.header(self.single.len() / 8 << 1 | 1);
+        self.header((self.single.len() / 8) << 1 | 1);
         let (mut word, mut used) = (0_u64, 0_u32);
         for number in self.single.drain(..) {
             word |= u64::from(number) << used;
