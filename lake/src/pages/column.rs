@@ -117,7 +117,7 @@ impl Ours {
             .collect();
         Some(Self {
             leaves: ours.filter(|ours| ours.len() == elements.len())?,
-            repetitions: repeats.then(|| Hybrid::up_to(1)),
+            repetitions: repeats.then(Hybrid::default),
             empty: u32::from(field.is_nullable()),
             page_rows: properties.data_page_row_count_limit(),
             rows_in_page: 0,
@@ -178,7 +178,11 @@ impl Ours {
     /// Ends the page of every leaf: a row must not stand in two pages.
     fn cut(&mut self, compressor: &mut Compressor) -> Result<()> {
         self.rows_in_page = 0;
-        let repetitions = self.repetitions.as_mut().map(Hybrid::finish);
+        let repetitions = self.repetitions.as_mut().map(|repetitions| {
+            let mut bytes = Vec::new();
+            repetitions.finish(1, &mut bytes);
+            bytes
+        });
         self.leaves
             .iter_mut()
             .try_for_each(|leaf| leaf.cut(repetitions.as_deref(), compressor))

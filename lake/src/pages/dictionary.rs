@@ -12,6 +12,8 @@ pub(super) struct Dictionary {
     /// The number that was asked for last.
     last: usize,
     table: HashTable<u32>,
+    /// For each small integer its number and one, 0 where it has not come yet.
+    small: Vec<u32>,
     /// Seeded at random: who sends values must not choose what collides.
     hasher: DefaultHashBuilder,
 }
@@ -23,6 +25,9 @@ struct Entry {
     end: usize,
     followed_by: u32,
 }
+
+/// Integers below it are found by themselves.
+const SMALL: i64 = 1 << 15;
 
 /// Values one after another in `PLAIN` encoding.
 #[derive(Debug, Default)]
@@ -89,6 +94,27 @@ impl Dictionary {
         self.look_up(value)
     }
 
+    #[inline]
+    pub(super) fn number_of(&mut self, value: i64) -> u32 {
+        if !(0..SMALL).contains(&value) {
+            return self.number(&value.to_le_bytes());
+        }
+        match self.small.get(value as usize) {
+            Some(&known) if known > 0 => known - 1,
+            _ => self.add_small(value),
+        }
+    }
+
+    fn add_small(&mut self, value: i64) -> u32 {
+        let at = value as usize;
+        if at >= self.small.len() {
+            self.small.resize((at + 1).next_power_of_two(), 0);
+        }
+        let number = self.push(&value.to_le_bytes());
+        self.small[at] = number + 1;
+        number
+    }
+
     fn look_up(&mut self, value: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(value);
         let bytes_of = |number: u32| {
@@ -105,15 +131,7 @@ impl Dictionary {
     }
 
     fn add(&mut self, hash: u64, value: &[u8]) -> u32 {
-        // A page is full long before.
-        let number = self.entries.len() as u32;
-        self.values.put(value);
-        let end = self.values.bytes.len();
-        self.entries.push(Entry {
-            start: end - value.len(),
-            end,
-            followed_by: number,
-        });
+        let number = self.push(value);
         let Self {
             table,
             entries,
@@ -124,6 +142,19 @@ impl Dictionary {
         table.insert_unique(hash, number, |number| {
             let entry = &entries[*number as usize];
             hasher.hash_one(&values.bytes[entry.start..entry.end])
+        });
+        number
+    }
+
+    fn push(&mut self, value: &[u8]) -> u32 {
+        // A page is full long before.
+        let number = self.entries.len() as u32;
+        self.values.put(value);
+        let end = self.values.bytes.len();
+        self.entries.push(Entry {
+            start: end - value.len(),
+            end,
+            followed_by: number,
         });
         number
     }
@@ -140,5 +171,14 @@ mod tests {
         let numbers: Vec<u32> = values.iter().map(|value| dictionary.number(value.as_bytes())).collect();
         assert_eq!(numbers, [0, 1, 2, 0, 0, 1, 2, 3, 2, 3, 0]);
         assert_eq!(dictionary.page(), b"\x01\0\0\0a\0\0\0\0\x01\0\0\0b\x02\0\0\0bb");
+    }
+
+    #[test]
+    fn integers_of_any_size_keep_theirs() {
+        let mut dictionary = Dictionary::new(false);
+        let values = [7, 0, -1, 7, SMALL, SMALL - 1, i64::MIN, SMALL, 0, -1];
+        let numbers: Vec<u32> = values.iter().map(|value| dictionary.number_of(*value)).collect();
+        assert_eq!(numbers, [0, 1, 2, 0, 3, 4, 5, 3, 1, 2]);
+        assert_eq!(dictionary.page()[..16], [7_i64.to_le_bytes(), 0_i64.to_le_bytes()].concat());
     }
 }

@@ -43,8 +43,8 @@ pub(super) struct Leaf {
 
 #[derive(Debug)]
 enum Values {
-    /// Numbers of the dictionary in runs.
-    Numbers(Dictionary, Vec<(u32, usize)>),
+    /// By their numbers in the dictionary.
+    Numbers(Dictionary, Hybrid),
     Plain(Plain),
 }
 
@@ -73,13 +73,13 @@ impl Leaf {
         }
         // The library has no dictionaries of fixed-length bytes either: not every reader knows them.
         let values = match properties.dictionary_enabled(path) && !matches!(of, DataType::Decimal128(..)) {
-            true => Values::Numbers(Dictionary::new(with_length), Vec::new()),
+            true => Values::Numbers(Dictionary::new(with_length), Hybrid::default()),
             false => Values::Plain(Plain::new(with_length)),
         };
         let present = u32::try_from(column.max_def_level()).ok()?;
         Some(Self {
             present,
-            levels: Hybrid::up_to(present as usize),
+            levels: Hybrid::default(),
             count: 0,
             values,
             chunk: Chunk::new(column.clone()),
@@ -123,7 +123,7 @@ impl Leaf {
 
     fn append(&mut self, array: &dyn Array, range: Range<usize>) {
         match (array.data_type(), &mut self.values) {
-            (DataType::Utf8, Values::Numbers(dictionary, runs)) => numbers(array.as_string(), range, dictionary, runs),
+            (DataType::Utf8, Values::Numbers(dictionary, numbers)) => number_texts(array.as_string(), range, dictionary, numbers),
             (DataType::Utf8, Values::Plain(plain)) => {
                 let array = array.as_string::<i32>();
                 range.for_each(|at| plain.put(array.value(at).as_bytes()));
@@ -131,10 +131,8 @@ impl Leaf {
             (DataType::Int64, values) => {
                 let array = &array.as_primitive::<Int64Type>().values()[range];
                 match values {
-                    Values::Numbers(dictionary, runs) => {
-                        array
-                            .iter()
-                            .for_each(|value| push(runs, dictionary.number(&value.to_le_bytes()), 1));
+                    Values::Numbers(dictionary, numbers) => {
+                        array.iter().for_each(|value| numbers.put(dictionary.number_of(*value), 1));
                     }
                     Values::Plain(plain) => array.iter().for_each(|value| plain.put(&value.to_le_bytes())),
                 }
@@ -162,7 +160,7 @@ impl Leaf {
     pub(super) fn size(&self) -> usize {
         self.chunk.size()
             + match &self.values {
-                Values::Numbers(dictionary, runs) => dictionary.size() + runs.len(),
+                Values::Numbers(dictionary, numbers) => dictionary.size() + numbers.size(),
                 Values::Plain(plain) => plain.bytes.len(),
             }
     }
@@ -178,15 +176,15 @@ impl Leaf {
             put_levels(&mut page, repetitions);
         }
         if self.present > 0 {
-            put_levels(&mut page, &self.levels.finish());
+            let mut levels = Vec::new();
+            self.levels.finish(bits_of(self.present as usize), &mut levels);
+            put_levels(&mut page, &levels);
         }
         let encoding = match &mut self.values {
-            Values::Numbers(dictionary, runs) => {
+            Values::Numbers(dictionary, numbers) => {
                 let bits = bits_of(dictionary.len().saturating_sub(1));
-                let mut numbers = Hybrid::new(bits);
-                runs.drain(..).for_each(|(number, count)| numbers.put(number, count));
                 page.push(bits);
-                page.extend_from_slice(&numbers.finish());
+                numbers.finish(bits, &mut page);
                 Encoding::RLE_DICTIONARY
             }
             Values::Plain(plain) => {
@@ -224,16 +222,8 @@ fn put_levels(page: &mut Vec<u8>, levels: &[u8]) {
     page.extend_from_slice(levels);
 }
 
-#[inline]
-fn push(runs: &mut Vec<(u32, usize)>, number: u32, count: usize) {
-    match runs.last_mut() {
-        Some((last, so_far)) if *last == number => *so_far += count,
-        _ => runs.push((number, count)),
-    }
-}
-
 /// Texts by their numbers. Where one came twice, the rows after it are compared many at a time.
-fn numbers(array: &StringArray, range: Range<usize>, dictionary: &mut Dictionary, runs: &mut Vec<(u32, usize)>) {
+fn number_texts(array: &StringArray, range: Range<usize>, dictionary: &mut Dictionary, numbers: &mut Hybrid) {
     let (offsets, bytes) = (array.value_offsets(), array.value_data());
     let mut at = range.start;
     let mut before = None;
@@ -246,7 +236,7 @@ fn numbers(array: &StringArray, range: Range<usize>, dictionary: &mut Dictionary
             }
         }
         before = Some(number);
-        push(runs, number, count);
+        numbers.put(number, count);
         at += count;
     }
 }
