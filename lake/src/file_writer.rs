@@ -13,11 +13,11 @@ use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 use deltalake::kernel::Add;
 use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::ArrowWriter;
 
 use crate::append::Staged;
 use crate::data_file::{log_entry, new_name, properties, split_by_date};
 use crate::open::LakeTable;
+use crate::pages::ParquetWriter;
 use crate::schema::DATE;
 use crate::{LakeError, durable, failpoint};
 
@@ -50,7 +50,7 @@ struct OpenFile {
     name: String,
     rows: usize,
     turn: u64,
-    writer: ArrowWriter<Sink>,
+    writer: ParquetWriter<Sink>,
 }
 
 /// Bytes on their way: to a local file that has no name yet, or kept for one put.
@@ -174,7 +174,7 @@ impl Target {
             }
         };
         let schema = batch.schema();
-        let writer = ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties(&schema)));
+        let writer = ParquetWriter::try_new(sink, Arc::clone(&schema), properties(&schema));
         Ok(OpenFile {
             name,
             rows: 0,

@@ -16,6 +16,7 @@ mod local_store;
 mod location;
 mod maintain;
 mod open;
+mod pages;
 #[cfg(test)]
 mod power_loss;
 pub mod receipt;

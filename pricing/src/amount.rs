@@ -366,6 +366,16 @@ impl Per {
 
 /// Rounds to the nearest integer, ties to the even one. `denominator` is positive.
 fn divide_half_even(numerator: i128, denominator: i128) -> i128 {
+    // Division of 128-bit integers is slow, and nearly every cost fits into 64.
+    if let (Ok(small), Ok(by)) = (u64::try_from(numerator), u64::try_from(denominator)) {
+        let (quotient, remainder) = (small / by, small % by);
+        let up = match remainder.cmp(&(by - remainder)) {
+            Ordering::Less => 0,
+            Ordering::Greater => 1,
+            Ordering::Equal => quotient & 1,
+        };
+        return i128::from(quotient + up);
+    }
     let quotient = numerator.div_euclid(denominator);
     let remainder = numerator.rem_euclid(denominator);
     match remainder.cmp(&(denominator - remainder)) {

@@ -41,6 +41,7 @@ pub mod loader;
 mod matching;
 pub mod overrides;
 mod pattern;
+mod plain;
 mod price;
 mod provider;
 mod quote;

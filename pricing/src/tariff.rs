@@ -19,6 +19,8 @@ use crate::usage::Usage;
 pub struct Tariff<'c> {
     /// `None` where the provider or the model is not known.
     pub(crate) offer: Option<Offer<'c>>,
+    /// Whether plain calls have a short way: only asked of what is remembered.
+    pub(crate) is_plain: bool,
     from: Instant,
     until: Instant,
 }
@@ -67,6 +69,7 @@ impl Catalogue {
         let moment = Instant(request.at_unix_nano);
         (tariff.from, tariff.until) = (Instant(i64::MIN), Instant(i64::MAX));
         let Some(offer) = &tariff.offer else { return tariff };
+        tariff.is_plain = offer.is_plain();
         let (provider, model) = (offer.provider, offer.model);
         for card in &model.cards {
             tariff.narrow(moment, [card.from, card.until]);
@@ -89,6 +92,7 @@ impl Catalogue {
         let moment = Instant(request.at_unix_nano);
         let mut tariff = Tariff {
             offer: None,
+            is_plain: false,
             from: moment,
             until: just_after(moment),
         };
@@ -144,6 +148,9 @@ impl Tariff<'_> {
 
     /// The cost of a call that used so much, with its receipt and no more ([`Catalogue::price_either`]).
     pub fn quote(&self, usage: &Usage) -> Quote {
+        if let Some(quote) = self.plain_quote(usage) {
+            return quote;
+        }
         let mut quote = Quote::receipt_only();
         let cost = self.evaluate(usage, Some(&mut quote), None);
         Quote {

@@ -293,6 +293,9 @@ impl UsageKey {
     /// Input tokens written to a prompt cache for an hour.
     pub const CACHE_WRITE_1H_TOKENS: Self = Self(5);
 
+    /// Output tokens that reason, of every modality.
+    pub const OUTPUT_REASONING_TOKENS: Self = Self(35);
+
     /// One per priced record, reported or not.
     pub const REQUESTS: Self = Self(58);
 
@@ -488,6 +491,7 @@ mod tests {
         assert_eq!(UsageKey::CACHE_READ_TOKENS, key("cache_read_tokens"));
         assert_eq!(UsageKey::CACHE_WRITE_TOKENS, key("cache_write_tokens"));
         assert_eq!(UsageKey::CACHE_WRITE_1H_TOKENS, key("cache_write_1h_tokens"));
+        assert_eq!(UsageKey::OUTPUT_REASONING_TOKENS, key("output_reasoning_tokens"));
     }
 
     #[test]

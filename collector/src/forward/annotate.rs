@@ -1,7 +1,7 @@
 //! What a call costs, written onto its span.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Kind;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
@@ -27,6 +27,8 @@ const ATTRIBUTES: u32 = 9;
 pub(crate) struct Annotator {
     recogniser: Recogniser,
     catalogue: &'static Catalogue,
+    /// Those that no delivery has in hand: what they remember of tariffs serves the next request.
+    pricers: Mutex<Vec<Pricer>>,
     inflated_limit: usize,
 }
 
@@ -35,6 +37,7 @@ impl Annotator {
         Self {
             recogniser: Recogniser::new(attribution),
             catalogue,
+            pricers: Mutex::default(),
             inflated_limit,
         }
     }
@@ -50,7 +53,12 @@ impl Annotator {
         if entry.signal != Signal::Traces {
             return Some(body.into_owned());
         }
-        let additions = self.additions(&body, entry).ok()?;
+        let idle = || self.pricers.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = idle().pop();
+        let mut pricer = taken.unwrap_or_else(|| Pricer::new(self.catalogue));
+        let additions = self.additions(&body, entry, &mut pricer);
+        idle().push(pricer);
+        let additions = additions.ok()?;
         if additions.iter().all(Vec::is_empty) {
             return Some(body.into_owned());
         }
@@ -58,18 +66,17 @@ impl Annotator {
     }
 
     /// For each span in the order of the wire the attributes that are added to it.
-    fn additions(&self, body: &[u8], entry: &Entry) -> Result<Vec<Vec<u8>>, WireError> {
+    fn additions(&self, body: &[u8], entry: &Entry, pricer: &mut Pricer) -> Result<Vec<Vec<u8>>, WireError> {
         let mut additions = Vec::new();
         let mut span = Span::default();
-        let mut pricer = Pricer::new(self.catalogue);
         for resource in resource_spans(body) {
             let resource = resource?;
             for group in resource.scopes() {
                 let group = group?;
                 let scope = ScopeContext::new(&self.recogniser, resource.resource(), group.name, group.version);
                 for record in &group.records {
-                    span.decode(record)?;
-                    additions.push(of_span(&span, &scope, entry, &mut pricer).unwrap_or_default());
+                    span.decode_named(record, self.recogniser.names())?;
+                    additions.push(of_span(&span, &scope, entry, pricer).unwrap_or_default());
                 }
             }
         }

@@ -205,7 +205,7 @@ fn is_empty(value: &Value<'_>) -> bool {
 
 const USAGE: &[u8] = b".usage.";
 
-fn looks_like_usage(attribute: &KeyValue<'_>) -> bool {
+pub(super) fn looks_like_usage(attribute: &KeyValue<'_>) -> bool {
     let numeric = match attribute.value {
         Value::Int(number) => number > 0,
         Value::Double(number) => number > 0.0,

@@ -7,6 +7,7 @@ use rustc_hash::FxHasher;
 
 use super::attribution::{AttributionConfig, dimension_keys};
 use super::field::{BARE_SPELLINGS, Field, SPELLINGS, is_content};
+use super::unread;
 use crate::wire::{KeyValue, Name, Names};
 
 /// What one key is good for.
@@ -82,6 +83,7 @@ impl Keys {
         }
         keys.names = Names::new(keys.uses.keys().map(|key| &**key));
         keys.by_place = keys.uses.values().copied().collect();
+        unread::keys(&keys.keep_prefixes).for_each(|key| keys.names.pass_over(key));
         keys
     }
 

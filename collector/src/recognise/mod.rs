@@ -26,6 +26,7 @@ mod role;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 pub use attribution::{Attributed, Attribution, AttributionConfig, Source};
 pub use facts::{Recognised, ReportedCost, UsageAttribute};

@@ -1,6 +1,11 @@
 //! The provider behind a record: aliases folded to the convention's values, routers and frameworks looked through.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHasher;
 
 /// Folds the provider names a record carries, in order of trust; then the address, then the model decide.
 pub(super) fn resolve<'a, 'm>(
@@ -156,13 +161,19 @@ const NOT_PROVIDERS: &[&str] = &[
     "other",
 ];
 
+/// The convention's value for each name of [`ALIASES`]; where a name stands twice, the first line has it.
+static PROVIDERS: LazyLock<HashMap<&str, &str, BuildHasherDefault<FxHasher>>> = LazyLock::new(|| {
+    let mut providers = HashMap::default();
+    for (provider, aliases) in ALIASES {
+        for name in std::iter::once(provider).chain(*aliases) {
+            providers.entry(*name).or_insert(*provider);
+        }
+    }
+    providers
+});
+
 fn fold(name: &str) -> Folded {
-    let known = |name: &str| {
-        ALIASES
-            .iter()
-            .find(|(provider, aliases)| *provider == name || aliases.contains(&name))
-            .map(|(provider, _)| *provider)
-    };
+    let known = |name: &str| PROVIDERS.get(name).copied();
     if let Some(provider) = known(name) {
         return Folded::Known(provider);
     }

@@ -147,7 +147,7 @@ impl<'a> Span<'a> {
 
     /// Reads a message into this value.
     pub fn decode(&mut self, message: &'a [u8]) -> Result<(), WireError> {
-        self.decode_with(message, KeyValue::decode)
+        self.decode_with(message, |attribute| KeyValue::decode(attribute).map(Some))
     }
 
     /// The same, with the keys of its attributes known by `names`.
@@ -159,7 +159,7 @@ impl<'a> Span<'a> {
     fn decode_with(
         &mut self,
         message: &'a [u8],
-        attribute: impl Fn(&'a [u8]) -> Result<KeyValue<'a>, WireError>,
+        attribute: impl Fn(&'a [u8]) -> Result<Option<KeyValue<'a>>, WireError>,
     ) -> Result<(), WireError> {
         self.attributes.clear();
         self.events.clear();
@@ -168,7 +168,9 @@ impl<'a> Span<'a> {
         let mut fields = Fields::new(message);
         loop {
             while let Some(message) = fields.next_plain(ATTRIBUTE) {
-                self.attributes.push(attribute(message)?);
+                if let Some(attribute) = attribute(message)? {
+                    self.attributes.push(attribute);
+                }
             }
             let Some(field) = fields.next() else { break };
             match field? {
@@ -179,7 +181,11 @@ impl<'a> Span<'a> {
                 (6, raw) => self.kind = raw.varint(6)? as i32,
                 (7, raw) => self.start_unix_nano = raw.fixed64(7)?,
                 (8, raw) => self.end_unix_nano = raw.fixed64(8)?,
-                (9, raw) => self.attributes.push(attribute(raw.bytes(9)?)?),
+                (9, raw) => {
+                    if let Some(attribute) = attribute(raw.bytes(9)?)? {
+                        self.attributes.push(attribute);
+                    }
+                }
                 (11, raw) => self.events.push(raw.bytes(11)?),
                 (15, raw) => self.status(raw.bytes(15)?)?,
                 _ => {}

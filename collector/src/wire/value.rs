@@ -3,7 +3,7 @@
 //! Nested arrays and maps stay on the wire until somebody walks them: most attributes are never looked at.
 
 use super::field::{Fields, WireError, plain, plain_varint};
-use super::names::{Name, Names};
+use super::names::{Found, Name, Names};
 
 /// Tags: `AnyValue.string_value` and `.int_value`, `KeyValue.key` and `.value`.
 const TEXT: u8 = 1 << 3 | 2;
@@ -160,18 +160,20 @@ impl<'a> KeyValue<'a> {
         Self { key, value, name }
     }
 
-    /// Reads an attribute whose key may be one of `names`.
+    /// Reads an attribute whose key may be one of `names`; `None` where those say that nobody reads it.
     #[inline]
-    pub(crate) fn decode_named(message: &'a [u8], names: &'a Names) -> Result<Self, WireError> {
+    pub(crate) fn decode_named(message: &'a [u8], names: &'a Names) -> Result<Option<Self>, WireError> {
         let Some((key, value)) = plain_attribute(message) else {
-            return Self::decode(message);
+            return Self::decode(message).map(Some);
         };
         let (key, name) = match names.get(key) {
-            Some((key, place)) => (key, Name::Known(place)),
-            None => (checked(key, 1)?, Name::Unknown),
+            Found::Known(key, place) => (key, Name::Known(place)),
+            Found::Nothing => (checked(key, 1)?, Name::Unknown),
+            // It was checked with the body.
+            Found::PassedOver => return Ok(None),
         };
         let value = Value::decode(value)?;
-        Ok(Self { key, value, name })
+        Ok(Some(Self { key, value, name }))
     }
 
     pub(crate) fn decode(message: &'a [u8]) -> Result<Self, WireError> {

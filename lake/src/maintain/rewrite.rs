@@ -11,13 +11,13 @@ use deltalake::kernel::Add;
 use futures::TryStreamExt;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::TARGET_BYTES;
 use super::tally::Tally;
 use crate::data_file::{log_entry, new_name, properties};
 use crate::file_writer::Sink;
+use crate::pages::ParquetWriter;
 use crate::schema::DATE;
 use crate::{DataFile, LakeError, LakeTable, durable, failpoint};
 
@@ -162,7 +162,7 @@ struct Output<'a> {
 struct Open {
     name: String,
     rows: usize,
-    writer: ArrowWriter<Sink>,
+    writer: ParquetWriter<Sink>,
 }
 
 impl Output<'_> {
@@ -199,7 +199,7 @@ impl Output<'_> {
             }
             None => Sink::Memory(Vec::new()),
         };
-        let writer = ArrowWriter::try_new(sink, Arc::clone(&self.schema), Some(properties(&self.schema)));
+        let writer = ParquetWriter::try_new(sink, Arc::clone(&self.schema), properties(&self.schema));
         Ok(Open {
             name,
             rows: 0,
