@@ -3,6 +3,7 @@
 mod sparse;
 
 use std::fmt::Write;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -37,10 +38,35 @@ pub(crate) struct Row<'x, 'a> {
 #[derive(Debug)]
 pub(crate) struct Rows {
     pub(crate) batch: RecordBatch,
+    pub(crate) counts: Counts,
+}
+
+/// What the collector tells of its rows: how many are what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
     /// Rows that are calls.
     pub(crate) calls: u64,
     /// Rows with usage keys that no rule took.
     pub(crate) unrecognised: u64,
+    /// Rows of records with a value that was too long to be read.
+    pub(crate) too_long: u64,
+}
+
+impl Counts {
+    fn count(&mut self, record: &Recognised<'_>) {
+        let has = |flag| u64::from(record.flags.has(flag));
+        self.calls += u64::from(record.role.is_leaf());
+        self.unrecognised += has(Flag::UnrecognisedUsage);
+        self.too_long += has(Flag::ValueTooLong) | has(Flag::PayloadTooLarge);
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.calls += other.calls;
+        self.unrecognised += other.unrecognised;
+        self.too_long += other.too_long;
+    }
 }
 
 /// Attribution columns in schema order, `environment` apart.
@@ -99,8 +125,7 @@ pub(crate) struct Columns {
     receipt: [Texts; 2],
     receipts: compact::Writer,
     rows: usize,
-    calls: u64,
-    unrecognised: u64,
+    counts: Counts,
 }
 
 impl Columns {
@@ -140,8 +165,7 @@ impl Columns {
             receipt: Default::default(),
             receipts: compact::Writer::default(),
             rows: 0,
-            calls: 0,
-            unrecognised: 0,
+            counts: Counts::default(),
         }
     }
 
@@ -157,8 +181,7 @@ impl Columns {
     fn push_record(&mut self, at: usize, row: &Row<'_, '_>) {
         let Row { origin, identity, .. } = row;
         let (record, times) = (&row.normalised.record, &identity.times);
-        self.calls += u64::from(record.role.is_leaf());
-        self.unrecognised += u64::from(record.flags.has(Flag::UnrecognisedUsage));
+        self.counts.count(record);
         self.date.at(at).append_value(times.date);
         self.signal.at(at).append_value(record.signal.as_str());
         let ids = [identity.trace_id, identity.span_id, identity.parent_span_id];
@@ -296,8 +319,7 @@ impl Columns {
     pub(crate) fn finish(&mut self) -> Rows {
         Rows {
             batch: self.batch(),
-            calls: std::mem::take(&mut self.calls),
-            unrecognised: std::mem::take(&mut self.unrecognised),
+            counts: std::mem::take(&mut self.counts),
         }
     }
 

@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::columns::Counts;
 use crate::telemetry::{CommitTimer, Counters};
 use crate::wal::{Appender, Durable, WalError};
 use rows::Batch;
@@ -83,8 +84,7 @@ pub struct PipelineError {
 struct Pending {
     files: Option<FileWriter>,
     rows: usize,
-    calls: u64,
-    unrecognised: u64,
+    counts: Counts,
     log_bytes: u64,
     /// The last request of which any rows are here.
     sequence: u64,
@@ -98,8 +98,7 @@ struct Pending {
 pub(crate) struct Written {
     staged: Staged,
     rows: usize,
-    calls: u64,
-    unrecognised: u64,
+    counts: Counts,
     sequence: u64,
     since: Instant,
 }
@@ -203,9 +202,8 @@ impl Pipeline {
     fn add(&self, batch: Batch, pending: &mut Pending) -> Result<(), LakeError> {
         let rows = batch.rows.batch.num_rows();
         pending.rows += rows;
-        pending.calls += batch.rows.calls;
-        pending.unrecognised += batch.rows.unrecognised;
-        if batch.rows.unrecognised > 0 {
+        pending.counts += batch.rows.counts;
+        if batch.rows.counts.unrecognised > 0 {
             self.counters.note_unknown_scopes(&batch.rows.batch);
         }
         pending.log_bytes += batch.log_bytes;
@@ -246,8 +244,7 @@ impl Pipeline {
             let written = Written {
                 staged,
                 rows: pending.rows,
-                calls: pending.calls,
-                unrecognised: pending.unrecognised,
+                counts: pending.counts,
                 sequence: pending.sequence,
                 since: Instant::now(),
             };
@@ -291,9 +288,8 @@ impl Pipeline {
         match appended {
             Ok(true) => {
                 self.counters.committed.fetch_add(written.rows as u64, Ordering::Relaxed);
-                self.counters.calls.fetch_add(written.calls, Ordering::Relaxed);
-                self.counters.unrecognised.fetch_add(written.unrecognised, Ordering::Relaxed);
-                let (rows, calls, version) = (written.rows, written.calls, self.table.version());
+                self.counters.committed_counts(written.counts);
+                let (rows, calls, version) = (written.rows, written.counts.calls, self.table.version());
                 tracing::info!(rows, calls, version, "committed");
             }
             Ok(false) => tracing::info!(version = transaction.version, "already committed before: not appended again"),

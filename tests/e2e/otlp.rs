@@ -13,7 +13,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use prost::Message;
 use serde_json::{Value, json};
 
-use crate::support::{Collector, JSON, PROTOBUF, capture, chat, request_json, rows, value};
+use crate::support::{Collector, JSON, PROTOBUF, capture, chat, request_json, rows, until, value};
 
 const BODY: &str = "otel-google-genai/cached_thoughts/traces_0001.binpb";
 
@@ -224,4 +224,36 @@ fn attributes_beyond_the_limit_are_counted_and_the_call_is_kept() {
     );
     collector.stop();
     assert_eq!(value(&lake, "SELECT cost_usd FROM spans"), "0.003500000000");
+}
+
+#[test]
+fn values_that_are_too_long_to_be_names_are_counted_and_their_rows_say_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lake = folder.path().join("lake");
+    let collector = Collector::start(&lake);
+    let long = "c".repeat(1025);
+    let mut in_metadata = chat(1, 3, "acme", 1000, 100);
+    let attributes = in_metadata["attributes"].as_array_mut().expect("attributes");
+    attributes
+        .push(json!({ "key": "metadata", "value": { "stringValue": json!({ "tenant_id": long, "note": long }).to_string() } }));
+    attributes.retain(|attribute| attribute["key"] != "customer.id");
+    let mut of_no_dimension = chat(1, 4, "acme", 1000, 100);
+    let attributes = of_no_dimension["attributes"].as_array_mut().expect("attributes");
+    attributes.push(json!({ "key": "metadata", "value": { "stringValue": json!({ "note": long }).to_string() } }));
+    let calls = [
+        chat(1, 1, &long, 1000, 100),
+        chat(1, 2, &long[1..], 1000, 100),
+        in_metadata,
+        of_no_dimension,
+    ];
+    let answer = collector.post("/v1/traces", JSON, request_json(&calls).to_string().as_bytes());
+    assert_eq!(answer.status, 200);
+    until("all is committed", || {
+        collector.metric("marginlake_collector_rows_committed_total") == 4
+    });
+    assert_eq!(collector.metric("marginlake_collector_values_dropped_total"), 2);
+    collector.stop();
+    let flagged = "SELECT count(*) FROM spans WHERE array_has(flags, 'value_too_long') AND customer_id IS NULL";
+    assert_eq!(value(&lake, flagged), 2);
+    assert_eq!(value(&lake, "SELECT count(*) FROM spans WHERE customer_id IS NOT NULL"), 2);
 }

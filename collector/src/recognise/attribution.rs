@@ -9,7 +9,7 @@ use std::fmt;
 use marginlake_lake::schema::Dimension;
 
 use super::field::Field;
-use super::gather::Gathered;
+use super::gather::{Gathered, LONGEST_WORDS};
 use super::payload::scan::{Scalar, plain, scan};
 use super::profile::Habits;
 
@@ -311,9 +311,6 @@ impl<'a> Attribution<'a> {
     }
 }
 
-/// The longest id that is taken from inside a metadata object.
-const LONGEST_ID: usize = 512;
-
 /// Reads a record's own attributes into an empty attribution; `resource` fills what they leave open.
 pub(super) fn read<'a>(
     gathered: &Gathered<'_, 'a>,
@@ -337,10 +334,10 @@ pub(super) fn read<'a>(
         attribution.set(Dimension::Agent, value, Source::Attribute(key));
     }
     if let Some((text, attribute)) = gathered.text_with_key(Field::LinkedPrompts) {
-        from_linked_prompts(text, attribute, attribution);
+        from_linked_prompts(text, attribute, gathered, attribution);
     }
     if let Some((text, attribute)) = gathered.text_with_key(Field::Metadata) {
-        from_object(text, attribute, attribution);
+        from_object(text, attribute, gathered, attribution);
     }
     for dimension in Dimension::ALL {
         if let (None, Some(found)) = (attribution.get(dimension), resource.get(dimension)) {
@@ -361,7 +358,7 @@ pub(super) fn of_resource<'a>(gathered: &Gathered<'_, 'a>) -> Attribution<'a> {
 }
 
 /// `[{"name": …, "version": …}]`: the first of the prompts that a trace used.
-fn from_linked_prompts<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribution<'a>) {
+fn from_linked_prompts<'a>(text: &'a str, attribute: &'a str, gathered: &Gathered<'_, 'a>, attribution: &mut Attribution<'a>) {
     let _ = scan(text, |path, scalar| {
         let (Scalar::Text(value) | Scalar::Number(value)) = scalar else {
             return;
@@ -371,13 +368,13 @@ fn from_linked_prompts<'a>(text: &'a str, attribute: &'a str, attribution: &mut 
             ["[]", "version"] => (Dimension::PromptVersion, "version"),
             _ => return,
         };
-        if let (Some(value), None) = (id(value), attribution.get(dimension)) {
+        if let (Some(value), None) = (id(value, gathered), attribution.get(dimension)) {
             attribution.set(dimension, value, Source::Metadata { attribute, name });
         }
     });
 }
 
-fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribution<'a>) {
+fn from_object<'a>(text: &'a str, attribute: &'a str, gathered: &Gathered<'_, 'a>, attribution: &mut Attribution<'a>) {
     let mut best = [usize::MAX; Dimension::COUNT];
     // A broken object ends the reading; what was read before it stands.
     let _ = scan(text, |path, scalar| {
@@ -385,11 +382,11 @@ fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribut
         let (Scalar::Text(value) | Scalar::Number(value)) = scalar else {
             return;
         };
-        let Some(value) = id(value) else { return };
         for dimension in Dimension::ALL {
             let Some(rank) = dimension.metadata_names().iter().position(|known| known == name) else {
                 continue;
             };
+            let Some(value) = id(value, gathered) else { return };
             let at = dimension as usize;
             let own = matches!(
                 &attribution.0[at],
@@ -400,14 +397,17 @@ fn from_object<'a>(text: &'a str, attribute: &'a str, attribution: &mut Attribut
             );
             if !own && rank < best[at] {
                 best[at] = rank;
-                attribution.set(dimension, value.clone(), Source::Metadata { attribute, name });
+                attribution.set(dimension, value, Source::Metadata { attribute, name });
             }
         }
     });
 }
 
 /// A value of JSON that can be an id or a name.
-fn id(value: &str) -> Option<Cow<'_, str>> {
-    let usable = !value.is_empty() && value.len() <= LONGEST_ID;
-    usable.then(|| plain(value)).flatten()
+fn id<'a>(value: &'a str, gathered: &Gathered<'_, 'a>) -> Option<Cow<'a, str>> {
+    let (is_empty, is_long) = (value.is_empty(), value.len() > LONGEST_WORDS);
+    if is_long {
+        gathered.note_too_long();
+    }
+    (!is_empty && !is_long).then(|| plain(value)).flatten()
 }

@@ -52,6 +52,8 @@ pub enum Flag {
     ForeignCost,
     /// The usage was read from the emitter's aggregate keys.
     AggregatedKeys,
+    /// An id or a name was longer than is kept, and was ignored.
+    ValueTooLong,
 }
 
 const ALL: &[(Flag, &str)] = &[
@@ -79,6 +81,7 @@ const ALL: &[(Flag, &str)] = &[
     (Flag::CacheHit, "cache_hit"),
     (Flag::ForeignCost, "foreign_cost"),
     (Flag::AggregatedKeys, "aggregated_keys"),
+    (Flag::ValueTooLong, "value_too_long"),
 ];
 
 /// A set of [`Flag`]s.

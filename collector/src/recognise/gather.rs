@@ -3,6 +3,7 @@
 //! Nothing is copied: a field is the position of its attribute. The work per attribute is one lookup of its key.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 
 use super::field::{FIELDS, Field};
 use super::flag::{Flag, Flags};
@@ -30,6 +31,8 @@ pub(crate) struct Gathered<'s, 'a> {
     /// The first attributes with such keys.
     unknown_keys: [u32; UNKNOWN_KEYS],
     pub(crate) flags: Flags,
+    /// A value was asked for as a name and is longer than names are.
+    too_long: Cell<bool>,
 }
 
 /// Which keys a pass reads besides the namespaced ones.
@@ -52,6 +55,7 @@ impl<'s, 'a> Gathered<'s, 'a> {
             unknown_usage: false,
             unknown_keys: [NONE; UNKNOWN_KEYS],
             flags: Flags::default(),
+            too_long: Cell::new(false),
         };
         for (index, attribute) in attributes.0.iter().enumerate() {
             let index = index as u32;
@@ -178,12 +182,31 @@ impl<'s, 'a> Gathered<'s, 'a> {
 
     pub(crate) fn words_with_key(&self, field: Field) -> Option<(Cow<'a, str>, &'a str)> {
         let entry = self.entry(field)?;
-        Some((words(&entry.value)?, entry.key))
+        Some((self.words_of(&entry.value)?, entry.key))
+    }
+
+    /// [`words`], and a remark where it is their length that is wrong.
+    pub(crate) fn words_of(&self, value: &Value<'a>) -> Option<Cow<'a, str>> {
+        let words = words(value);
+        if words.is_none() && matches!(value, Value::Text(text) if text.len() > LONGEST_WORDS) {
+            self.note_too_long();
+        }
+        words
+    }
+
+    /// A value is longer than what it stands for can be.
+    pub(crate) fn note_too_long(&self) {
+        self.too_long.set(true);
+    }
+
+    /// Whether a value was too long to be what it was asked for, so far.
+    pub(crate) fn too_long(&self) -> bool {
+        self.too_long.get()
     }
 }
 
 /// The longest value that is taken for an id or a name, in bytes.
-const LONGEST_WORDS: usize = 1024;
+pub(super) const LONGEST_WORDS: usize = 1024;
 
 /// A scalar as one word.
 pub(crate) fn words<'a>(value: &Value<'a>) -> Option<Cow<'a, str>> {

@@ -50,6 +50,7 @@ pub struct ScopeContext<'r, 'a> {
     keys: &'r Keys,
     profile: Option<&'static Profile>,
     resource: Attribution<'a>,
+    resource_too_long: bool,
     service: Option<&'a str>,
 }
 
@@ -63,6 +64,7 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
             keys,
             profile: profile::of_scope(scope_name, scope_version, service.unwrap_or("")),
             resource: attribution::of_resource(&gathered),
+            resource_too_long: gathered.too_long(),
             service,
         }
     }
@@ -97,6 +99,7 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
             resource: &self.resource,
         };
         reader.span(span, role, operation, &mut into.record);
+        self.note_length(&gathered, into);
         normalise(into);
     }
 
@@ -114,8 +117,15 @@ impl<'r, 'a> ScopeContext<'r, 'a> {
             resource: &self.resource,
         };
         reader.log(event, &mut into.record);
+        self.note_length(&gathered, into);
         normalise(into);
         true
+    }
+
+    fn note_length(&self, gathered: &Gathered<'_, 'a>, into: &mut Normalised<'a>) {
+        if self.resource_too_long || gathered.too_long() {
+            into.record.flags.set(Flag::ValueTooLong);
+        }
     }
 
     fn reading(&self) -> Reading {
@@ -512,7 +522,7 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
                     let items: Vec<_> = list.iter().take(64).filter_map(|item| words(&item)).collect();
                     Some(Cow::Owned(items.join(",")))
                 }
-                other => words(other),
+                other => self.gathered.words_of(other),
             };
             if let Some(value) = value {
                 tags.push((attribute.key, value));

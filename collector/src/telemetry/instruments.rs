@@ -73,6 +73,13 @@ pub(super) fn instruments(counters: &Counters) -> Vec<Instrument> {
             single(counters.dropped_attributes.load(Relaxed)),
         ),
         of(
+            "marginlake.collector.values.dropped",
+            "{row}",
+            "Rows of records with a value that was too long to be read",
+            Counter,
+            single(counters.too_long.load(Relaxed)),
+        ),
+        of(
             "marginlake.collector.rows.committed",
             "{row}",
             "Rows committed to the lake",

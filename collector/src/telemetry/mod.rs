@@ -24,6 +24,8 @@ pub use otlp::SelfTelemetry;
 pub(crate) use otlp::{Exporting, start};
 use tally::Tally;
 
+use crate::columns::Counts;
+
 /// Counters since the start, and gauges.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -43,7 +45,9 @@ pub(crate) struct Counters {
     pub(crate) calls: AtomicU64,
     /// Rows with usage keys that no rule took.
     pub(crate) unrecognised: AtomicU64,
-    /// The same by the scope that sent them.
+    /// Rows of records with a value that was too long to be read.
+    pub(crate) too_long: AtomicU64,
+    /// Rows with usage keys that no rule took, by the scope that sent them.
     pub(crate) unknown_scopes: Tally,
     /// Failed tries to commit.
     pub(crate) commit_failures: AtomicU64,
@@ -113,6 +117,13 @@ impl Counters {
             span.set_status(Status::error(error.to_owned()));
         }
         span.end();
+    }
+
+    /// Rows are in the lake.
+    pub(crate) fn committed_counts(&self, counts: Counts) {
+        self.calls.fetch_add(counts.calls, Ordering::Relaxed);
+        self.unrecognised.fetch_add(counts.unrecognised, Ordering::Relaxed);
+        self.too_long.fetch_add(counts.too_long, Ordering::Relaxed);
     }
 
     /// Names the scopes of rows with usage that no rule took.

@@ -209,6 +209,7 @@ fn hostile_sizes_are_bounded() {
     span.decode(&bytes).expect("prost writes what we read");
     let record = context.span(&span).record;
     assert!(record.flags.has(Flag::PayloadTooLarge) && record.flags.has(Flag::InvalidCount));
+    assert!(record.flags.has(Flag::ValueTooLong));
     assert!(record.attribution.iter().next().is_none(), "an id of ten megabytes is no id");
     assert_eq!(record.role, Role::Llm);
 }
