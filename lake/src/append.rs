@@ -1,6 +1,7 @@
 //! Changing a table: append once, replace days, replace all. Each is one Delta commit.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use arrow::array::RecordBatch;
 use chrono::NaiveDate;
@@ -131,7 +132,15 @@ impl LakeTable {
     /// Writes data files that no reader sees until a commit names them, so that rows need not wait in memory for it.
     /// What is never committed is an orphan, which vacuum removes.
     pub async fn stage(&self, batches: &[RecordBatch]) -> Result<Staged, LakeError> {
-        Ok(Staged(self.write_files(batches).await?))
+        let batches = batches.to_vec();
+        self.write_files(move |writer| batches.iter().try_for_each(|batch| writer.write(batch)))
+            .await
+    }
+
+    /// [`LakeTable::stage`] of a Parquet file's rows, see [`crate::FileWriter::copy`].
+    pub async fn stage_file(&self, path: &Path) -> Result<Staged, LakeError> {
+        let path = path.to_owned();
+        self.write_files(move |writer| writer.copy(&path)).await
     }
 
     /// [`LakeTable::replace_dates`] by rows that were staged before.

@@ -13,6 +13,8 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 
 use crate::LakeError;
+use crate::append::Staged;
+use crate::file_writer::FileWriter;
 use crate::open::LakeTable;
 use crate::schema::DATE;
 
@@ -38,19 +40,18 @@ const ROW_GROUP_BYTES: usize = 64 << 20;
 const ROW_GROUP_ROWS: usize = 131_072;
 
 impl LakeTable {
-    /// Writes `batches` as data files, one per day, and returns the log entries that would make them part of the table.
-    /// Nothing is visible to readers yet.
-    pub(crate) async fn write_files(&self, batches: &[RecordBatch]) -> Result<Vec<Add>, LakeError> {
-        let (mut writer, batches) = (self.writer()?, batches.to_vec());
-        let written = tokio::task::spawn_blocking(move || {
-            batches.iter().try_for_each(|batch| writer.write(batch))?;
-            Ok(writer)
-        });
+    /// Data files, one per day, of what `fill` gives to a writer. Nothing is visible to readers yet.
+    pub(crate) async fn write_files(
+        &self,
+        fill: impl FnOnce(&mut FileWriter) -> Result<(), LakeError> + Send + 'static,
+    ) -> Result<Staged, LakeError> {
+        let mut writer = self.writer()?;
+        let written = tokio::task::spawn_blocking(move || fill(&mut writer).map(|()| writer));
         let writer = written.await.map_err(|error| LakeError::Schema {
             table: self.name.clone(),
             reason: format!("the writer stopped: {error}"),
         })?;
-        Ok(writer?.finish().await?.0)
+        writer?.finish().await
     }
 }
 

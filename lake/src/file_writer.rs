@@ -4,18 +4,23 @@
 //! log always means bytes on the disk. On an object store the put is that promise.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::{Date32Type, Schema, SchemaRef};
 use chrono::NaiveDate;
 use deltalake::kernel::Add;
 use object_store::{ObjectStore, ObjectStoreExt};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
 
 use crate::append::Staged;
-use crate::data_file::{log_entry, new_name, properties, split_by_date};
+use crate::data_file::{log_entry, new_name, split_by_date};
 use crate::open::LakeTable;
 use crate::pages::ParquetWriter;
 use crate::schema::DATE;
@@ -104,26 +109,63 @@ impl FileWriter {
         parts.iter().try_for_each(|(date, part)| self.write_day(Some(*date), part))
     }
 
+    /// Takes the rows of a Parquet file as they are encoded there. The file is one that a
+    /// [`ParquetWriter`] made; where the table is partitioned, its first column is [`DATE`] and the statistics
+    /// of each row group show that it is of one day.
+    pub fn copy(&mut self, path: &Path) -> Result<(), LakeError> {
+        let file = File::open(path).map_err(io("open", path))?;
+        let read = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default());
+        let read = read.map_err(|source| self.target.parquet(source))?;
+        let whole = Arc::clone(read.schema());
+        let schema = match self.is_partitioned {
+            true => Arc::new(Schema::new(whole.fields().iter().skip(1).cloned().collect::<Vec<_>>())),
+            false => Arc::clone(&whole),
+        };
+        for group in read.metadata().row_groups() {
+            self.turn += 1;
+            let date = match self.is_partitioned {
+                false => None,
+                true => Some(day_of(&whole, group).ok_or_else(|| LakeError::Schema {
+                    table: self.target.table.clone(),
+                    reason: format!("row groups of {} are not of one day each", path.display()),
+                })?),
+            };
+            let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+            let open = self.open_day(date, &schema)?;
+            open.rows += rows;
+            let copied = open.writer.copy_group(&file, group);
+            copied.map_err(|source| self.target.parquet(source))?;
+        }
+        Ok(())
+    }
+
     /// Rows so far.
     pub fn rows(&self) -> usize {
         self.open.values().map(|open| open.rows).sum::<usize>() + self.closed.iter().map(|closed| closed.rows).sum::<usize>()
     }
 
     fn write_day(&mut self, date: Option<NaiveDate>, batch: &RecordBatch) -> Result<(), LakeError> {
+        let open = self.open_day(date, &batch.schema())?;
+        open.rows += batch.num_rows();
+        let written = open.writer.write(batch);
+        written.map_err(|source| self.target.parquet(source))
+    }
+
+    /// The file of a day.
+    fn open_day(&mut self, date: Option<NaiveDate>, schema: &SchemaRef) -> Result<&mut OpenFile, LakeError> {
         if !self.open.contains_key(&date) {
             if self.open.len() >= OPEN_DAYS
                 && let Some(idle) = self.open.iter().min_by_key(|(_, open)| open.turn).map(|(date, _)| *date)
             {
                 self.close(idle)?;
             }
-            let open = self.target.create(date, batch)?;
-            self.open.insert(date, open);
         }
-        let Some(open) = self.open.get_mut(&date) else { return Ok(()) };
+        let open = match self.open.entry(date) {
+            Entry::Occupied(open) => open.into_mut(),
+            Entry::Vacant(place) => place.insert(self.target.create(date, schema)?),
+        };
         open.turn = self.turn;
-        open.rows += batch.num_rows();
-        let written = open.writer.write(batch);
-        written.map_err(|source| self.target.parquet(source))
+        Ok(open)
     }
 
     fn close(&mut self, date: Option<NaiveDate>) -> Result<(), LakeError> {
@@ -156,7 +198,7 @@ impl FileWriter {
 }
 
 impl Target {
-    fn create(&self, date: Option<NaiveDate>, batch: &RecordBatch) -> Result<OpenFile, LakeError> {
+    fn create(&self, date: Option<NaiveDate>, schema: &SchemaRef) -> Result<OpenFile, LakeError> {
         let name = new_name(date);
         let sink = match &self.root {
             None => Sink::Memory(Vec::new()),
@@ -173,8 +215,7 @@ impl Target {
                 Sink::Local { file, temporary }
             }
         };
-        let schema = batch.schema();
-        let writer = ParquetWriter::try_new(sink, Arc::clone(&schema), properties(&schema));
+        let writer = ParquetWriter::new(sink, schema);
         Ok(OpenFile {
             name,
             rows: 0,
@@ -258,6 +299,17 @@ impl Write for Sink {
             Sink::Local { file, .. } => file.flush(),
             Sink::Memory(_) => Ok(()),
         }
+    }
+}
+
+/// The day of a row group's first column, where its statistics show that there is only one.
+fn day_of(schema: &Schema, group: &RowGroupMetaData) -> Option<NaiveDate> {
+    let is_date = schema.fields().first().is_some_and(|field| field.name() == DATE);
+    match group.columns().first().filter(|_| is_date)?.statistics()? {
+        Statistics::Int32(days) if days.min_opt() == days.max_opt() && days.null_count_opt() == Some(0) => {
+            Date32Type::to_naive_date_opt(*days.min_opt()?)
+        }
+        _ => None,
     }
 }
 

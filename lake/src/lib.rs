@@ -30,5 +30,6 @@ pub use file_writer::FileWriter;
 pub use lease::Lease;
 pub use maintain::{MaintainOptions, Maintained, MaintainedTable, is_maintenance_due, maintain};
 pub use open::{DataFile, Lake, LakeTable};
+pub use pages::ParquetWriter;
 pub use receipt::{ReceiptBuilder, ReceiptLine};
 pub use schema::Table;

@@ -7,7 +7,7 @@ use arrow::array::{Date32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use datafusion::prelude::SessionContext;
-use marginlake_lake::{AppTransaction, Lake, LakeTable, Table, days_since_epoch, next_day};
+use marginlake_lake::{AppTransaction, Lake, LakeTable, ParquetWriter, Table, days_since_epoch, next_day};
 
 fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
@@ -278,4 +278,57 @@ async fn rows_of_many_days_come_in_batches_and_leave_in_files() {
             .count()
     };
     assert_eq!(days.iter().map(unfinished).sum::<usize>(), 0);
+}
+
+/// A file of these rows, a row group for each of `groups`.
+fn file_of(groups: &[&[(&str, &str, i64)]]) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("file");
+    let mut writer = ParquetWriter::new(file.reopen().expect("handle"), &schema()).expect("writer");
+    for group in groups {
+        writer.write(&rows(group)).expect("written");
+        writer.close_group().expect("closed");
+    }
+    writer.finish().expect("finished");
+    file
+}
+
+#[tokio::test]
+async fn a_file_of_whole_days_becomes_files_of_the_table_as_it_is_encoded() {
+    let folder = tempfile::tempdir().expect("folder");
+    let lake = Lake::open(folder.path().to_str().expect("path")).expect("lake");
+    let mut table = table(&lake).await;
+    table.append(&[rows(&[("2026-11-01", "old", 1)])]).await.expect("appended");
+    let file = file_of(&[
+        &[("2026-11-01", "a", 1), ("2026-11-01", "b", 2)],
+        &[("2026-11-02", "c", 3)],
+        &[("2026-11-02", "d", 4)],
+    ]);
+    let staged = table.stage_file(file.path()).await.expect("staged");
+    assert_eq!(
+        read(&table).await,
+        ["2026-11-01 old 1"],
+        "nothing is visible before the commit"
+    );
+    let days = BTreeSet::from([day("2026-11-01"), day("2026-11-02")]);
+    table.replace_dates_by_staged(&days, staged, &[]).await.expect("replaced");
+    assert_eq!(
+        read(&table).await,
+        ["2026-11-01 a 1", "2026-11-01 b 2", "2026-11-02 c 3", "2026-11-02 d 4"]
+    );
+    let files = table.files().expect("files");
+    let dates: BTreeSet<_> = files.iter().filter_map(|file| file.date).collect();
+    assert_eq!((files.len(), dates), (2, days), "a file a day");
+}
+
+#[tokio::test]
+async fn a_file_that_mixes_days_is_refused_and_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().expect("folder");
+    let lake = Lake::open(folder.path().to_str().expect("path")).expect("lake");
+    let table = table(&lake).await;
+    let file = file_of(&[&[("2026-11-01", "a", 1)], &[("2026-11-01", "b", 2), ("2026-11-02", "c", 3)]]);
+    let refused = table.stage_file(file.path()).await.expect_err("refused");
+    assert!(refused.to_string().contains("not of one day each"), "{refused}");
+    let day = folder.path().join("things/date=2026-11-01");
+    let left: Vec<_> = std::fs::read_dir(day).into_iter().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
 }

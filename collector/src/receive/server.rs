@@ -109,36 +109,65 @@ async fn route(receiver: &Receiver, request: Request<Body>) -> Response<Body> {
         return grpc::serve(receiver, request).await;
     }
     if request.method() == Method::GET || request.method() == Method::HEAD {
-        match request.uri().path() {
-            "/healthz" if receiver.pipeline_ended.is_cancelled() => {
-                return text(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the pipeline has ended: start the collector again\n".into(),
-                );
-            }
-            "/readyz" if receiver.pipeline_ended.is_cancelled() => {
-                return text(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the pipeline has ended: start the collector again\n".into(),
-                );
-            }
-            "/healthz" => return text(StatusCode::OK, "ok\n".into()),
-            "/readyz" if receiver.lake_ready.load(Ordering::Relaxed) => return text(StatusCode::OK, "ready\n".into()),
-            "/readyz" => return text(StatusCode::SERVICE_UNAVAILABLE, "the lake cannot be written\n".into()),
-            "/metrics" => {
-                let mut response = text(StatusCode::OK, receiver.counters.prometheus());
-                let version = HeaderValue::from_static("text/plain; version=0.0.4");
-                response.headers_mut().insert(CONTENT_TYPE, version);
-                return response;
-            }
-            _ => {}
+        let path = request.uri().path();
+        let (has_ended, is_ready) = (
+            receiver.pipeline_ended.is_cancelled(),
+            receiver.lake_ready.load(Ordering::Relaxed),
+        );
+        if let Some((status, body)) = probe(path, has_ended, is_ready) {
+            return text(status, body.into());
+        }
+        if path == "/metrics" {
+            let mut response = text(StatusCode::OK, receiver.counters.prometheus());
+            let version = HeaderValue::from_static("text/plain; version=0.0.4");
+            response.headers_mut().insert(CONTENT_TYPE, version);
+            return response;
         }
     }
     http::serve(receiver, request).await
+}
+
+/// What a probe hears: whether a new start would help, and whether commits get through.
+fn probe(path: &str, has_ended: bool, is_ready: bool) -> Option<(StatusCode, &'static str)> {
+    match path {
+        "/healthz" | "/readyz" if has_ended => Some((
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the pipeline has ended: start the collector again\n",
+        )),
+        "/healthz" => Some((StatusCode::OK, "ok\n")),
+        "/readyz" if is_ready => Some((StatusCode::OK, "ready\n")),
+        "/readyz" => Some((StatusCode::SERVICE_UNAVAILABLE, "the lake cannot be written\n")),
+        _ => None,
+    }
 }
 
 fn text(status: StatusCode, body: String) -> Response<Body> {
     let mut response = Response::new(Body::new(Full::from(body)));
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_new_start_would_help_is_unhealthy() {
+        let status = |path, has_ended, is_ready| probe(path, has_ended, is_ready).map(|(status, _)| status.as_u16());
+        // The lake is away: the process is well, and somebody should look.
+        assert_eq!(
+            (status("/healthz", false, false), status("/readyz", false, false)),
+            (Some(200), Some(503))
+        );
+        assert_eq!(
+            (status("/healthz", false, true), status("/readyz", false, true)),
+            (Some(200), Some(200))
+        );
+        // The pipeline has ended, whatever the lake did last.
+        assert_eq!(
+            (status("/healthz", true, true), status("/readyz", true, true)),
+            (Some(503), Some(503))
+        );
+        assert_eq!(status("/v1/traces", true, true), None);
+    }
 }

@@ -14,6 +14,7 @@ mod leaf;
 mod tests;
 
 use std::fmt;
+use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -21,16 +22,19 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
+use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
 use self::chunk::Compressor;
 use self::column::Column;
+use crate::data_file;
 
-/// Writes batches of one schema as a Parquet file.
-pub(crate) struct ParquetWriter<W: Write> {
+/// Writes batches of one schema as a Parquet file, encoded as the lake's data files are.
+pub struct ParquetWriter<W: Write> {
     schema: SchemaRef,
     file: SerializedFileWriter<W>,
     factory: ArrowRowGroupWriterFactory,
@@ -45,6 +49,11 @@ struct Group {
 }
 
 impl<W: Write + Send> ParquetWriter<W> {
+    /// For rows of `schema`.
+    pub fn new(sink: W, schema: &SchemaRef) -> Result<Self> {
+        Self::try_new(sink, Arc::clone(schema), data_file::properties(schema))
+    }
+
     pub(crate) fn try_new(sink: W, schema: SchemaRef, properties: WriterProperties) -> Result<Self> {
         let compressor = Compressor::new(properties.compression(&ColumnPath::new(Vec::new())))?;
         let (file, factory) = ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties))?.into_serialized_writer()?;
@@ -57,7 +66,8 @@ impl<W: Write + Send> ParquetWriter<W> {
         })
     }
 
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Encodes rows behind those before.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.schema_ref().fields() != self.schema.fields() {
             return Err(ParquetError::General("a batch of another schema".to_owned()));
         }
@@ -83,7 +93,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     }
 
     /// Writes what is left and the footer. Nothing can be written afterwards.
-    pub(crate) fn finish(&mut self) -> Result<()> {
+    pub fn finish(&mut self) -> Result<()> {
         self.close_group()?;
         self.file.finish().map(drop)
     }
@@ -131,11 +141,33 @@ impl<W: Write + Send> ParquetWriter<W> {
         Ok(Group { columns: group, rows: 0 })
     }
 
-    fn close_group(&mut self) -> Result<()> {
+    /// Ends the row group: rows that come later lie in another.
+    pub fn close_group(&mut self) -> Result<()> {
         let Some(group) = self.group.take() else { return Ok(()) };
         let mut writer = self.file.next_row_group()?;
         for column in group.columns {
             column.finish(&mut writer, self.compressor.as_mut())?;
+        }
+        writer.close().map(drop)
+    }
+
+    /// Appends a row group of the file `from` as it is encoded there. Its last columns are those of this file; what stands
+    /// before them stays behind.
+    pub(crate) fn copy_group(&mut self, from: &File, group: &RowGroupMetaData) -> Result<()> {
+        self.close_group()?;
+        let more = || ParquetError::General("a row group of fewer columns".to_owned());
+        let skipped = group.num_columns().checked_sub(self.file.schema_descr().num_columns());
+        let mut writer = self.file.next_row_group()?;
+        for column in &group.columns()[skipped.ok_or_else(more)?..] {
+            let encoded = ColumnCloseResult {
+                bytes_written: u64::try_from(column.compressed_size()).unwrap_or(0),
+                rows_written: u64::try_from(group.num_rows()).unwrap_or(0),
+                metadata: column.clone(),
+                bloom_filter: None,
+                column_index: None,
+                offset_index: None,
+            };
+            writer.append_column(from, encoded)?;
         }
         writer.close().map(drop)
     }

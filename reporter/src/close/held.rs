@@ -69,7 +69,7 @@ impl<'a> Held<'a> {
         let Some(first) = fresh.first().filter(|_| !self.closed.is_empty()) else {
             return Ok(fresh);
         };
-        let mut all = SpoolWriter::new(first.schema(), Purpose::Scratch);
+        let mut all = SpoolWriter::new(first.schema(), Purpose::Publish);
         let mut days: BTreeMap<i32, Vec<RecordBatch>> = BTreeMap::new();
         for rows in &fresh {
             for batch in rows.batches()? {

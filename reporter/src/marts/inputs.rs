@@ -83,7 +83,7 @@ fn days_of_keys<T>(
     batch: impl Fn(Day, &[(&T, Amount)]) -> Result<RecordBatch, DataFusionError>,
 ) -> Result<Spool, DataFusionError> {
     let mut places: Vec<usize> = keys.iter().map(|key| amounts(key).days.place_of(window.from)).collect();
-    let mut rows = SpoolWriter::new(schema, Purpose::Scratch);
+    let mut rows = SpoolWriter::new(schema, Purpose::Publish);
     for day in window.from..=window.to {
         let mut of_day: Vec<(&T, Amount)> = Vec::new();
         for (key, place) in keys.iter().zip(&mut places) {

@@ -1,7 +1,8 @@
 //! Rows that are made once and read several times: in memory while they are few, in a Parquet file of the machine's temporary
 //! folder once they are many. What a report needs of its memory does not grow with the lake.
 //!
-//! The file of a mart is the file that `--out` gets, so it is written once. Rows come out in blocks of one size however they
+//! The file of a mart is encoded once, as the lake encodes: `--out` gets it under another name, and the mart's table gets
+//! its row groups, each of one day, as they are. Rows come out in blocks of one size however they
 //! went in: the same rows are the same bytes, whatever ran beside them.
 
 use std::fs::File;
@@ -18,9 +19,11 @@ use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use marginlake_lake::ParquetWriter;
+use marginlake_lake::schema::DATE;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::{Compression, ZstdLevel};
+use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use tempfile::TempDir;
@@ -39,7 +42,7 @@ const ROW_GROUP_ROWS: usize = 131_072;
 pub(crate) enum Purpose {
     /// This run alone.
     Scratch,
-    /// Whoever reads `--out`.
+    /// The lake and whoever reads `--out`.
     Publish,
 }
 
@@ -80,12 +83,11 @@ impl SpoolFile {
     fn create(schema: SchemaRef, purpose: Purpose) -> Result<SpoolFile, DataFusionError> {
         let folder = TempDir::with_prefix("marginlake-")?;
         let path = folder.path().join("rows.parquet");
-        let writer = ArrowWriter::try_new(File::create(&path)?, schema, Some(properties(purpose)));
-        let mut writer = writer.map_err(failed)?;
+        let file = File::create(&path)?;
         let (blocks, sent) = sync_channel::<RecordBatch>(BLOCKS_AHEAD);
-        let writing = std::thread::spawn(move || {
-            sent.into_iter().try_for_each(|block| writer.write(&block))?;
-            writer.close().map(drop)
+        let writing = std::thread::spawn(move || match purpose {
+            Purpose::Scratch => write_scratch(file, schema, sent),
+            Purpose::Publish => write_days(file, &schema, sent),
         });
         Ok(SpoolFile {
             blocks: Some(blocks),
@@ -222,6 +224,14 @@ impl Spool {
         }
     }
 
+    /// The file, where they are in one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match &self.kept {
+            Kept::Memory(_) => None,
+            Kept::File { path, .. } => Some(path),
+        }
+    }
+
     /// The rows day by day, of rows that are in the order of their first column, `date`.
     pub(crate) fn days(&self) -> Result<impl Iterator<Item = Result<Vec<RecordBatch>, ArrowError>> + Send + '_, ArrowError> {
         let mut batches = self.batches()?;
@@ -266,27 +276,45 @@ impl Spool {
             Kept::File { path: kept, .. } => return Ok(std::fs::copy(kept, path).map(drop)?),
             Kept::Memory(batches) => batches,
         };
-        let mut writer = ArrowWriter::try_new(File::create(path)?, self.schema(), Some(properties(Purpose::Publish)))?;
-        for batch in batches {
-            writer.write(batch)?;
-        }
-        writer.close()?;
-        Ok(())
+        Ok(write_days(File::create(path)?, &self.schema, batches.iter().cloned())?)
     }
 }
 
-fn properties(purpose: Purpose) -> WriterProperties {
-    let (compression, statistics) = match purpose {
-        // A day is looked for, and nobody waits for the last byte.
-        Purpose::Scratch => (Compression::UNCOMPRESSED, EnabledStatistics::Chunk),
-        // Readers take decimal statistics through floats: none are written.
-        Purpose::Publish => (Compression::ZSTD(ZstdLevel::default()), EnabledStatistics::None),
-    };
-    WriterProperties::builder()
-        .set_compression(compression)
+/// For this run alone: nobody waits for the last byte, and a day is looked for.
+fn write_scratch(file: File, schema: SchemaRef, blocks: impl IntoIterator<Item = RecordBatch>) -> Result<(), ParquetError> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::UNCOMPRESSED)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(statistics)
-        .build()
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .build();
+    let mut writer = ArrowWriter::try_new(file, schema, Some(properties))?;
+    blocks.into_iter().try_for_each(|block| writer.write(&block))?;
+    writer.close().map(drop)
+}
+
+/// As the lake encodes, no row group of more than one day where the first column is the day.
+fn write_days(file: File, schema: &SchemaRef, blocks: impl IntoIterator<Item = RecordBatch>) -> Result<(), ParquetError> {
+    let mut writer = ParquetWriter::new(file, schema)?;
+    let has_days = schema.fields().first().is_some_and(|field| field.name() == DATE);
+    let mut last = None;
+    for block in blocks {
+        let dates = has_days.then(|| block.column(0).as_primitive::<Date32Type>().values());
+        let mut at = 0;
+        while at < block.num_rows() {
+            let rows = match dates {
+                None => block.num_rows(),
+                Some(dates) => dates[at..].iter().take_while(|date| **date == dates[at]).count(),
+            };
+            let day = dates.map(|dates| dates[at]);
+            if last.is_some_and(|last| last != day) {
+                writer.close_group()?;
+            }
+            writer.write(&block.slice(at, rows))?;
+            last = Some(day);
+            at += rows;
+        }
+    }
+    writer.finish()
 }
 
 fn failed(error: ParquetError) -> DataFusionError {
@@ -344,6 +372,20 @@ mod tests {
         let days: Vec<Vec<i32>> = days.collect();
         assert!(days.iter().all(|day| day.iter().all(|date| *date == day[0])));
         assert_eq!((days.len(), days.concat()), (57, dates));
+    }
+
+    #[test]
+    fn each_row_group_of_a_file_is_of_one_day() {
+        let dates: Vec<i32> = (0..200_000).map(|row| row / 70_000).collect();
+        let column = Arc::new(arrow::array::Date32Array::from(dates)) as arrow::array::ArrayRef;
+        let rows = RecordBatch::try_from_iter([("date", column)]).unwrap();
+        let mut writer = SpoolWriter::with_limit(rows.schema(), Purpose::Publish, 0);
+        writer.push(rows).unwrap();
+        let spool = writer.finish().unwrap();
+        let file = File::open(spool.file().expect("it is in a file")).unwrap();
+        let file = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let groups: Vec<i64> = file.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        assert_eq!(groups, [70_000, 70_000, 60_000]);
     }
 
     #[tokio::test]

@@ -21,6 +21,7 @@ mod terminal;
 mod unit_cost;
 mod unmatched;
 mod workbook;
+mod writers;
 
 use std::sync::Arc;
 
@@ -36,8 +37,8 @@ pub use listing::{Kind, Listing};
 pub use margin::{CostStatus, MarginFigures, MarginLine};
 pub(crate) use margin::{exact, percent, visit};
 pub use model::{Losers, Made, MovedDay, ReportModel};
+pub use publish::Publication;
 pub(crate) use publish::check_ours;
-pub use publish::publish;
 pub(crate) use sums::{Sums, Top};
 pub use terminal::{TerminalStyle, terminal};
 pub use unit_cost::UnitCost;

@@ -3,33 +3,115 @@
 //! A reader of `--out` sees the whole report before or the whole one after. A folder that holds something else is never
 //! replaced.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+
+use tempfile::TempDir;
 
 use super::alerts::alerts;
 use super::markdown::markdown;
 use super::page::html;
 use super::summary::summary;
 use super::workbook::write_workbook;
+use super::writers::Writers;
 use super::{ReportModel, Sheet};
 use crate::report::{OutputFormat, ReportError};
-use crate::shell::{Format, write_long};
+use crate::shell::{Format, LongWriter};
 
 /// Tells our folders from others.
 const MARKER: &str = ".marginlake-report";
-/// Files that are written at a time at the most.
-const MOST_AT_A_TIME: usize = 8;
+/// A report on its way to `out`. Files of marts are begun as soon as their rows are made. What is dropped unfinished leaves
+/// nothing behind.
+pub struct Publication {
+    out: PathBuf,
+    formats: BTreeSet<OutputFormat>,
+    /// Marts whose files are begun.
+    begun: BTreeSet<&'static str>,
+    /// Dropped before the folder that they write to.
+    writers: Writers,
+    /// No other run writes into it, not even one that takes this one for dead.
+    fresh: TempDir,
+}
 
-/// Writes the report to `out`, replacing an earlier report there.
-pub fn publish(out: &Path, formats: &[OutputFormat], model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
-    check_ours(out)?;
-    let fresh = sibling(out, "new");
-    remove(&fresh)?;
-    write_all(&fresh, formats, model, sheets)?;
-    swap(&fresh, out)
+impl Publication {
+    /// Begins a new folder beside `out`; what a killed run left there goes.
+    pub fn begin(out: &Path, formats: &[OutputFormat]) -> Result<Publication, ReportError> {
+        check_ours(out)?;
+        remove_left_over(out)?;
+        let fresh = new_folder(out).map_err(failed(out))?;
+        let marts = fresh.path().join("marts");
+        fs::create_dir_all(&marts).map_err(failed(&marts))?;
+        write(
+            &fresh.path().join(MARKER),
+            b"Written by `marginlake report`; replaced by each run.\n",
+        )?;
+        Ok(Publication {
+            out: out.to_owned(),
+            formats: formats.iter().copied().collect(),
+            begun: BTreeSet::new(),
+            writers: Writers::new(),
+            fresh,
+        })
+    }
+
+    /// The rows of a mart are final: its files can be written.
+    pub(crate) fn made(&mut self, sheet: &Sheet) {
+        if !self.begun.insert(sheet.name) {
+            return;
+        }
+        let texts = [(OutputFormat::Csv, Format::Csv), (OutputFormat::Json, Format::Json)];
+        let texts: Vec<Format> = texts
+            .into_iter()
+            .filter(|(wanted, _)| self.formats.contains(wanted))
+            .map(|(_, format)| format)
+            .collect();
+        if !texts.is_empty() {
+            let (folder, sheet) = (self.fresh.path().to_owned(), sheet.clone());
+            self.writers.add(Box::new(move || rows(&folder, &sheet, &texts)));
+        }
+        let path = self.fresh.path().join("marts").join(format!("{}.parquet", sheet.name));
+        let sheet = sheet.clone();
+        self.writers.add(Box::new(move || parquet(&path, &sheet)));
+    }
+
+    /// Writes the rest and swaps the folder for an earlier report in `out`.
+    pub(crate) fn finish(mut self, model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
+        // The longest first: who comes last should not have to wait for it alone.
+        let mut longest: Vec<&Sheet> = sheets.iter().collect();
+        longest.sort_by_key(|sheet| std::cmp::Reverse(sheet.rows.rows()));
+        longest.into_iter().for_each(|sheet| self.made(sheet));
+        let folder = self.fresh.path();
+        for format in &self.formats {
+            match format {
+                OutputFormat::Html => write(&folder.join("report.html"), html(model).as_bytes())?,
+                OutputFormat::Md => {
+                    write(&folder.join("report.md"), markdown(model).as_bytes())?;
+                    write(&folder.join("summary.txt"), summary(model).as_bytes())?;
+                }
+                OutputFormat::Xlsx => xlsx(&folder.join("report.xlsx"), model, sheets)?,
+                OutputFormat::Json => {
+                    let text = serde_json::to_string_pretty(model).expect("a report is JSON: its keys are text");
+                    write(&folder.join("report.json"), format!("{text}\n").as_bytes())?;
+                    let text = serde_json::to_string_pretty(&alerts(model)).expect("alerts are JSON: they are text");
+                    write(&folder.join("alerts.json"), format!("{text}\n").as_bytes())?;
+                }
+                OutputFormat::Csv => {}
+            }
+        }
+        let Publication { out, writers, fresh, .. } = self;
+        writers.finish()?;
+        check_ours(&out)?;
+        swap(fresh.path(), &out)
+    }
+}
+
+impl fmt::Debug for Publication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publication").field("out", &self.out).finish_non_exhaustive()
+    }
 }
 
 /// Fails if `out` holds what we did not write. Called before a run, so that it fails early, and again here.
@@ -51,131 +133,92 @@ pub(crate) fn check_ours(out: &Path) -> Result<(), ReportError> {
     }
 }
 
-fn write_all(folder: &Path, formats: &[OutputFormat], model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
-    let marts = folder.join("marts");
-    fs::create_dir_all(&marts).map_err(|source| ReportError::Write {
-        path: marts.clone(),
-        source,
-    })?;
-    write(
-        &folder.join(MARKER),
-        b"Written by `marginlake report`; replaced by each run.\n",
-    )?;
-    let mut formats = formats.to_vec();
-    formats.sort();
-    formats.dedup();
-    // The longest first: who comes last should not have to wait for it alone.
-    let mut longest: Vec<&Sheet> = sheets.iter().collect();
-    longest.sort_by_key(|sheet| std::cmp::Reverse(sheet.rows.rows()));
-    let mut files: Vec<WriteFile<'_>> = Vec::new();
-    for (extension, format, wanted) in [
-        ("json", Format::Json, OutputFormat::Json),
-        ("csv", Format::Csv, OutputFormat::Csv),
-    ] {
-        for sheet in longest.iter().copied().filter(|_| formats.contains(&wanted)) {
-            files.push(Box::new(move || rows(folder, sheet, format, extension)));
-        }
-    }
-    for sheet in longest.iter().copied() {
-        let path = marts.join(format!("{}.parquet", sheet.name));
-        files.push(Box::new(move || parquet(&path, sheet)));
-    }
+/// The rows of a mart as text, read once for all formats.
+fn rows(folder: &Path, sheet: &Sheet, formats: &[Format]) -> Result<(), ReportError> {
+    let schema = sheet.rows.schema();
+    let mut files = Vec::new();
     for format in formats {
-        files.push(match format {
-            OutputFormat::Html => Box::new(|| write(&folder.join("report.html"), html(model).as_bytes())),
-            OutputFormat::Md => Box::new(|| {
-                write(&folder.join("report.md"), markdown(model).as_bytes())?;
-                write(&folder.join("summary.txt"), summary(model).as_bytes())
-            }),
-            OutputFormat::Xlsx => Box::new(|| xlsx(&folder.join("report.xlsx"), model, sheets)),
-            OutputFormat::Json => Box::new(|| {
-                let text = serde_json::to_string_pretty(model).expect("a report is JSON: its keys are text");
-                write(&folder.join("report.json"), format!("{text}\n").as_bytes())?;
-                let text = serde_json::to_string_pretty(&alerts(model)).expect("alerts are JSON: they are text");
-                write(&folder.join("alerts.json"), format!("{text}\n").as_bytes())
-            }),
-            OutputFormat::Csv => continue,
-        });
+        let path = folder.join(format!("{}.{}", sheet.name, format.name()));
+        let file = fs::File::create(&path).map_err(failed(&path))?;
+        files.push((LongWriter::new(file, &schema, *format), path));
     }
-    side_by_side(files)
-}
-
-/// Writes one file, or few that belong together.
-type WriteFile<'a> = Box<dyn FnOnce() -> Result<(), ReportError> + Send + 'a>;
-
-/// Writes all files, as many at a time as the machine has processors, and fails as the first of them that failed.
-fn side_by_side(files: Vec<WriteFile<'_>>) -> Result<(), ReportError> {
-    let threads = std::thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(MOST_AT_A_TIME);
-    let files = Mutex::new(files.into_iter().enumerate());
-    let next = || files.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let failed = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some((at, file)) = next() {
-                    if let Err(error) = file() {
-                        failed.lock().unwrap_or_else(PoisonError::into_inner).insert(at, error);
-                    }
-                }
-            });
+    for batch in sheet.rows.batches()? {
+        let batch = batch?;
+        for (file, path) in &mut files {
+            file.write(&batch).map_err(failed(path))?;
         }
-    });
-    let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failed.into_values().next().map_or(Ok(()), Err)
-}
-
-fn rows(folder: &Path, sheet: &Sheet, format: Format, extension: &str) -> Result<(), ReportError> {
-    let path = folder.join(format!("{}.{extension}", sheet.name));
-    let written = fs::File::create(&path).and_then(|mut file| {
-        let batches = sheet.rows.batches().map_err(std::io::Error::other)?;
-        let batches = batches.map(|batch| batch.map_err(std::io::Error::other));
-        write_long(&sheet.rows.schema(), batches, format, &mut file)?;
-        file.sync_all()
-    });
-    written.map_err(|source| ReportError::Write { path, source })
+    }
+    for (file, path) in files {
+        let synced = file.finish().and_then(|file| file.sync_all());
+        synced.map_err(failed(&path))?;
+    }
+    Ok(())
 }
 
 fn xlsx(path: &Path, model: &ReportModel, sheets: &[Sheet]) -> Result<(), ReportError> {
-    let failed = |source| ReportError::Write {
-        path: path.to_owned(),
-        source,
-    };
-    let file = fs::File::create(path).map_err(failed)?;
-    write_workbook(&file, model, sheets).map_err(|error| failed(std::io::Error::other(error)))?;
-    file.sync_all().map_err(failed)
+    let file = fs::File::create(path).map_err(failed(path))?;
+    write_workbook(&file, model, sheets).map_err(|error| failed(path)(std::io::Error::other(error)))?;
+    file.sync_all().map_err(failed(path))
 }
 
 fn parquet(path: &Path, sheet: &Sheet) -> Result<(), ReportError> {
     sheet.rows.write_parquet(path)?;
     let synced = fs::File::open(path).and_then(|file| file.sync_all());
-    synced.map_err(|source| ReportError::Write {
-        path: path.to_owned(),
-        source,
-    })
+    synced.map_err(failed(path))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), ReportError> {
-    let failed = |source| ReportError::Write {
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = fs::File::create(path).map_err(failed)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+    let mut file = fs::File::create(path).map_err(failed(path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed(path))
+}
+
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> ReportError {
+    let path = path.to_owned();
+    move |source| ReportError::Write { path, source }
+}
+
+/// What `out` gets, beside it, so that a rename stays on one file system.
+fn new_folder(out: &Path) -> std::io::Result<TempDir> {
+    let parent = parent(out);
+    fs::create_dir_all(parent)?;
+    let prefix = new_prefix(out);
+    let mut folder = tempfile::Builder::new();
+    folder.prefix(&prefix);
+    // Whoever may read what this user makes may read the report.
+    #[cfg(unix)]
+    folder.permissions(<fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o777));
+    folder.tempdir_in(parent)
+}
+
+/// `reports` -> `.reports.new.`
+fn new_prefix(out: &Path) -> String {
+    format!(".{}.new.", name(out))
+}
+
+/// Folders of runs that were killed. One run at a time publishes to `out`.
+fn remove_left_over(out: &Path) -> Result<(), ReportError> {
+    let prefix = new_prefix(out);
+    for entry in fs::read_dir(parent(out)).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn parent(out: &Path) -> &Path {
+    match out.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
 }
 
 /// Swaps two folders in one step where the system can; a missing or empty target is simply renamed over.
 fn swap(fresh: &Path, out: &Path) -> Result<(), ReportError> {
-    let failed = |source| ReportError::Write {
-        path: out.to_owned(),
-        source,
-    };
     if fs::rename(fresh, out).is_ok() {
         return Ok(());
     }
-    exchange(fresh, out).map_err(failed)?;
-    remove(fresh)
+    exchange(fresh, out).map_err(failed(out))
 }
 
 #[cfg(target_os = "linux")]
@@ -195,7 +238,7 @@ fn exchange(fresh: &Path, out: &Path) -> std::io::Result<()> {
 
 /// For a moment there is no report; never half of one.
 fn replace_in_two_steps(fresh: &Path, out: &Path) -> std::io::Result<()> {
-    let old = sibling(out, "old");
+    let old = out.with_file_name(format!(".{}.old", name(out)));
     if old.exists() {
         fs::remove_dir_all(&old)?;
     }
@@ -214,10 +257,7 @@ fn remove(folder: &Path) -> Result<(), ReportError> {
     }
 }
 
-/// `reports` -> `.reports.new` beside it: a rename stays on one file system.
-fn sibling(out: &Path, suffix: &str) -> PathBuf {
-    let name = out
-        .file_name()
-        .map_or_else(|| "report".to_owned(), |name| name.to_string_lossy().into_owned());
-    out.with_file_name(format!(".{name}.{suffix}"))
+fn name(out: &Path) -> String {
+    out.file_name()
+        .map_or_else(|| "report".to_owned(), |name| name.to_string_lossy().into_owned())
 }

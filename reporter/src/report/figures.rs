@@ -50,8 +50,16 @@ pub(super) struct Figures {
     _key_sums: Vec<Spool>,
 }
 
+/// Hears of each mart whose rows are final, while others are still being made.
+pub(super) type Made<'a> = &'a mut (dyn FnMut(&Sheet) + Send);
+
 /// The marts of a report. Closed months keep the rows that they were closed with, and what is found is found in those.
-pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, held: &Held<'_>) -> Result<Figures, ReportError> {
+pub(super) async fn figures(
+    session: &SessionContext,
+    sources: &Sources<'_>,
+    held: &Held<'_>,
+    heard: Made<'_>,
+) -> Result<Figures, ReportError> {
     progress::step("adds up the calls");
     let facts = marts::register_calls(session, &sources.calls).await?;
     let (mut revenue_by_key, mut cost_by_key, mut key_sums) = (Vec::new(), Vec::new(), Vec::new());
@@ -64,6 +72,10 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, hel
         for (name, rows) in of_dimension.marts {
             let rows = held.keep(name, rows).await?;
             marts::register(session, name, rows.table(session).await?)?;
+            heard(&Sheet {
+                name,
+                rows: Arc::clone(&rows),
+            });
             made.insert(name, rows);
         }
     }
@@ -74,14 +86,15 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, hel
     marts::register_outcomes(session, sources.outcomes.clone()).await?;
     let subscribers = sources.subscribers;
     marts::register_payments(session, sources.cash.daily()?, subscribers.rows()?, subscribers.any_seats()).await?;
-    progress::step("findings");
     let (of_days, of_sums): (Vec<&Mart>, Vec<&Mart>) = FINDING_MARTS.iter().partition(|mart| mart.asks_for_days());
     for mart in of_days {
         made.insert(mart.name, finding(session, mart, held).await?);
     }
+    progress::step("estimates");
     let estimates = marts::estimates(session, sources.calls.window).await?;
     let estimates = held.keep("estimates", Arc::new(Spool::of_batch(estimates))).await?;
     marts::register(session, "estimates", estimates.table(session).await?)?;
+    progress::step("adds up the margins of keys");
     for mart in &MARGIN_MARTS {
         if let Some(key) = mart.keys.first() {
             let sums = marts::key_sums(key, &made[mart.name])?;
@@ -118,6 +131,7 @@ pub(super) async fn figures(session: &SessionContext, sources: &Sources<'_>, hel
 
 /// Makes a mart of what is found and registers it under its name.
 async fn finding(session: &SessionContext, mart: &Mart, held: &Held<'_>) -> Result<Arc<Spool>, ReportError> {
+    progress::step(&format!("finds {}", mart.name));
     let mut rows = SpoolWriter::new(mart.schema(), Purpose::Publish);
     marts::add_rows(session, mart, &mut rows).await?;
     let rows = held.keep(mart.name, Arc::new(rows.finish()?)).await?;

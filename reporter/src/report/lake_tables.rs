@@ -1,6 +1,7 @@
 //! Writing a run's tables side by side, and remembering which version each one got.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -35,28 +36,28 @@ pub(super) enum Replaces {
     },
 }
 
-/// Where the rows of a table come from: part after part, each of whole days.
-pub(super) type Rows<'a> = Box<dyn Iterator<Item = Result<Vec<RecordBatch>, ArrowError>> + Send + 'a>;
+/// Some rows of a table.
+pub(super) enum Part<'a> {
+    /// Of whole days.
+    Rows(Vec<RecordBatch>),
+    /// A file whose row groups are of one day each.
+    File(&'a Path),
+}
+
+/// Where the rows of a table come from: part after part.
+pub(super) type Rows<'a> = Box<dyn Iterator<Item = Result<Part<'a>, ArrowError>> + Send + 'a>;
 
 /// Rows that are in memory.
 pub(super) fn few<'a>(rows: Vec<RecordBatch>) -> Rows<'a> {
-    Box::new(std::iter::once(Ok(rows)))
+    Box::new(std::iter::once(Ok(Part::Rows(rows))))
 }
 
-/// Rows that are kept: those in memory together, so that a day is one file, and the days of the others one by one.
+/// Rows that are kept: those in memory together, so that a day is one file, and the others as they are encoded.
 pub(super) fn kept(spools: &[Arc<Spool>]) -> Rows<'_> {
-    let (few, many): (Vec<&Arc<Spool>>, Vec<_>) = spools.iter().partition(|spool| spool.in_memory().is_some());
-    let few: Vec<RecordBatch> = few
-        .into_iter()
-        .filter_map(|spool| spool.in_memory())
-        .flatten()
-        .cloned()
-        .collect();
-    let many = many.into_iter().flat_map(|spool| match spool.days() {
-        Ok(days) => Box::new(days) as Rows<'_>,
-        Err(error) => Box::new(std::iter::once(Err(error))),
-    });
-    Box::new(std::iter::once(Ok(few)).chain(many))
+    let in_memory = spools.iter().filter_map(|spool| spool.in_memory());
+    let few: Vec<RecordBatch> = in_memory.flatten().cloned().collect();
+    let files = spools.iter().filter_map(|spool| spool.file());
+    Box::new(std::iter::once(Part::Rows(few)).chain(files.map(Part::File)).map(Ok))
 }
 
 /// New rows for one table.
@@ -94,7 +95,12 @@ impl<'a> TableRows<'a> {
 
 /// Writes the files of a table. A part is made while the one before it is written.
 async fn stage(table: &LakeTable, rows: Rows<'_>) -> Result<Staged, ReportError> {
-    let parts = stream::iter(rows).map(|part| async { Ok::<_, ReportError>(table.stage(&part?).await?) });
+    let parts = stream::iter(rows).map(|part| async {
+        Ok::<_, ReportError>(match part? {
+            Part::Rows(rows) => table.stage(&rows).await?,
+            Part::File(path) => table.stage_file(path).await?,
+        })
+    });
     let mut parts = std::pin::pin!(parts.buffered(2));
     let mut staged = Staged::default();
     while let Some(part) = parts.try_next().await? {

@@ -1,7 +1,8 @@
 //! One report run: read revenue, accrue, convert, join, allocate, build the marts, publish.
 //!
-//! Nothing is written before every file was read and found good. Tables come first, the row of `run_manifest` that names
-//! their versions last, and `--out` is swapped by one rename: a reader sees the run before or this one, never half.
+//! Nothing is written before every file was read and found good. Files of marts are begun as soon as their rows are made, in
+//! a folder that nobody reads yet. Tables come first, the row of `run_manifest` that names their versions last, and `--out`
+//! is swapped by one rename: a reader sees the run before or this one, never half.
 //! Settling comes before all of it and is the caller's: see `settle`.
 
 mod changed;
@@ -34,7 +35,7 @@ use crate::close::{Held, late_note};
 use crate::insight::Periods;
 use crate::marts::{self, ReportCalls, Spool, Window};
 use crate::outcomes::{Outcomes, of_attribute};
-use crate::output::{self, ReportModel, Sheet};
+use crate::output::{Publication, ReportModel, Sheet};
 use crate::progress::step;
 use crate::revenue::cash::Cash;
 use crate::revenue::customer_map::{CustomerLadder, CustomerMap};
@@ -49,8 +50,8 @@ use crate::session::{bounded_session, empty_session};
 use crate::settle::driver::settled_version;
 use crate::settle::unrecognised::unrecognised_between;
 use changed::{Earned, changed};
-use figures::{Figures, Sources};
-use lake_tables::{Replaces, TableRows, few, kept};
+use figures::{Figures, Made, Sources};
+use lake_tables::{Part, Replaces, TableRows, few, kept};
 use manifest::Manifest;
 use restated::Restated;
 
@@ -137,7 +138,10 @@ pub async fn report(
         session.register_table("spans", spans.provider().await?)?;
     }
     let held = Held::read(lake, options.from, options.to).await?;
-    let mut computed = compute(&session, options, inputs, &held).await?;
+    let publication = options.out.as_deref().map(|out| Publication::begin(out, &options.formats));
+    let mut publication = publication.transpose()?;
+    let mut made = |sheet: &Sheet| publication.iter_mut().for_each(|files| files.made(sheet));
+    let mut computed = compute(&session, options, inputs, &held, &mut made).await?;
     let figures = &mut computed.figures;
     figures.revenue_by_key = held
         .keep_all("revenue_by_key", std::mem::take(&mut figures.revenue_by_key))
@@ -164,7 +168,7 @@ pub async fn report(
         model,
     } = &computed;
 
-    // From here on things are written.
+    // From here on others see what is written.
     still_ours(lease).await?;
     let of_days = Replaces::Days {
         window: *window,
@@ -173,8 +177,9 @@ pub async fn report(
     };
     step("writes the tables");
     let lines = lines_batches(&loaded.lines, policy)?;
+    let daily = DailyRows::new(&loaded.lines, policy).map(|rows| rows.map(Part::Rows));
     let mut tables = vec![
-        TableRows::all(Table::RevenueDaily, Box::new(DailyRows::new(&loaded.lines, policy))),
+        TableRows::all(Table::RevenueDaily, Box::new(daily)),
         TableRows::all(Table::RevenueLines, few(lines)),
     ];
     let mut by_day = |name, schema, rows| tables.push(TableRows::by_day(name, schema, kept(rows), of_days));
@@ -203,9 +208,9 @@ pub async fn report(
     failpoint::at("report.tables");
     still_ours(lease).await?;
     let row = Manifest::new(options, *window, loaded, model, &versions);
-    if let Some(out) = &options.out {
+    if let Some(publication) = publication {
         step("writes the files");
-        output::publish(out, &options.formats, model, &figures.sheets)?;
+        publication.finish(model, &figures.sheets)?;
     }
     failpoint::at("report.files");
     manifest::write(lake, &row).await?;
@@ -239,6 +244,7 @@ async fn compute(
     options: &ReportOptions,
     inputs: ReportInputs,
     held: &Held<'_>,
+    made: Made<'_>,
 ) -> Result<Computed, ReportError> {
     let ReportInputs {
         loaded,
@@ -294,7 +300,7 @@ async fn compute(
         table: &weights,
         by: options.policy.allocation,
     };
-    let mut figures = figures::figures(session, &sources, held).await?;
+    let mut figures = figures::figures(session, &sources, held, made).await?;
     step("compares with the period before");
     let periods = usage.and_then(|usage| Periods::of(window, usage));
     let change = match periods.zip(figures.sheet("margin_by_customer")) {

@@ -455,7 +455,7 @@ proptest! {
             let session = empty_session();
             session.register_batch("calls", batch(&calls)).unwrap();
             let options = ReportOptions { fx: Some(fx), revenue: RevenueInputs { files, ..RevenueInputs::default() }, ..ReportOptions::default() };
-            let computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing()).await.unwrap();
+            let computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing(), &mut |_| {}).await.unwrap();
             assert_marts_are_their_sql(&session, &computed).await;
             let daily = DailyRows::new(&computed.loaded.lines, &computed.policy).flat_map(Result::unwrap).collect();
             session.register_table("revenue_daily", Arc::new(MemTable::try_new(revenue_daily(), vec![daily]).unwrap())).unwrap();
@@ -549,13 +549,20 @@ async fn the_page_is_self_contained_and_escapes_what_comes_from_outside() {
         },
         ..ReportOptions::default()
     };
-    let mut computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing())
-        .await
-        .unwrap();
+    let mut computed = compute(
+        &session,
+        &options,
+        read_inputs(&options).unwrap(),
+        &Held::nothing(),
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     computed.model.by_feature[0].key = "<b>&co".to_owned();
     // To look at it: MARGINLAKE_TEST_PAGE=some/folder cargo test -p marginlake-reporter the_page
     let out = std::env::var_os("MARGINLAKE_TEST_PAGE").map_or_else(|| folder.path().join("out"), PathBuf::from);
-    crate::output::publish(&out, &OutputFormat::DEFAULT, &computed.model, &computed.figures.sheets).unwrap();
+    let publication = crate::output::Publication::begin(&out, &OutputFormat::DEFAULT).unwrap();
+    publication.finish(&computed.model, &computed.figures.sheets).unwrap();
     fs::write(out.join("report.txt"), terminal(&computed.model, TerminalStyle::default())).unwrap();
     let page = fs::read_to_string(out.join("report.html")).unwrap();
     for absent in ["<script", "http://", "https://", "<b>&co", "<link", "<img", "NaN"] {

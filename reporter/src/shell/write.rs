@@ -27,6 +27,19 @@ pub enum Format {
     Parquet,
 }
 
+impl Format {
+    /// What `--format` calls it and its files end with.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Format::Table => "table",
+            Format::Csv => "csv",
+            Format::Json => "json",
+            Format::Ndjson => "ndjson",
+            Format::Parquet => "parquet",
+        }
+    }
+}
+
 impl std::str::FromStr for Format {
     type Err = String;
 
@@ -48,7 +61,11 @@ pub fn write_rows(batches: &[RecordBatch], format: Format, into: &mut (impl Writ
         Format::Table => table(batches, into),
         Format::Parquet => parquet(batches, into),
         Format::Csv | Format::Json | Format::Ndjson => match batches.first() {
-            Some(first) => write_long(&first.schema(), batches.iter().cloned().map(Ok), format, into),
+            Some(first) => {
+                let mut rows = LongWriter::new(into, &first.schema(), format);
+                batches.iter().try_for_each(|batch| rows.write(batch))?;
+                rows.finish().map(drop)
+            }
             None => Ok(()),
         },
     }
@@ -59,47 +76,67 @@ const BUFFER_BYTES: usize = 1 << 18;
 
 /// Writes rows as they come, in a format that needs to know none but the one that it writes: CSV, JSON or one object a line.
 /// Rows are gathered: `into` needs no buffer of its own.
-pub(crate) fn write_long(
-    schema: &Schema,
-    batches: impl Iterator<Item = io::Result<RecordBatch>>,
+pub(crate) struct LongWriter<W> {
     format: Format,
-    into: &mut impl Write,
-) -> io::Result<()> {
-    let mut buffer = Vec::with_capacity(BUFFER_BYTES + (BUFFER_BYTES >> 2));
-    match format {
-        Format::Csv => csv_header(schema, &mut buffer),
-        Format::Json => buffer.push(b'['),
-        _ => {}
+    /// The name of each column as the beginning of a member of an object.
+    names: Vec<String>,
+    is_first: bool,
+    buffer: Vec<u8>,
+    into: W,
+}
+
+impl<W: Write> LongWriter<W> {
+    /// For rows of `schema`.
+    pub(crate) fn new(into: W, schema: &Schema, format: Format) -> LongWriter<W> {
+        let mut buffer = Vec::with_capacity(BUFFER_BYTES + (BUFFER_BYTES >> 2));
+        match format {
+            Format::Csv => csv_header(schema, &mut buffer),
+            Format::Json => buffer.push(b'['),
+            _ => {}
+        }
+        LongWriter {
+            format,
+            names: member_names(schema),
+            is_first: true,
+            buffer,
+            into,
+        }
     }
-    let names = member_names(schema);
-    let mut is_first = true;
-    for batch in batches {
-        let batch = batch?;
+
+    /// Rows behind those before.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let mut columns: Vec<Column<'_>> = batch.columns().iter().map(Column::new).collect();
+        let buffer = &mut self.buffer;
         for row in 0..batch.num_rows() {
-            match format {
-                Format::Csv => record(&mut columns, row, &mut buffer),
+            match self.format {
+                Format::Csv => record(&mut columns, row, buffer),
                 Format::Ndjson => {
-                    object(&names, &mut columns, row, &mut buffer);
+                    object(&self.names, &mut columns, row, buffer);
                     buffer.push(b'\n');
                 }
                 _ => {
-                    buffer.extend_from_slice(if is_first { b"\n" } else { b",\n" });
-                    object(&names, &mut columns, row, &mut buffer);
+                    buffer.extend_from_slice(if self.is_first { b"\n" } else { b",\n" });
+                    object(&self.names, &mut columns, row, buffer);
                 }
             }
-            is_first = false;
+            self.is_first = false;
             if buffer.len() >= BUFFER_BYTES {
-                into.write_all(&buffer)?;
+                self.into.write_all(buffer)?;
                 buffer.clear();
             }
         }
+        Ok(())
     }
-    if format == Format::Json {
-        buffer.extend_from_slice(b"\n]\n");
+
+    /// Writes what is left, and gives back where it went.
+    pub(crate) fn finish(mut self) -> io::Result<W> {
+        if self.format == Format::Json {
+            self.buffer.extend_from_slice(b"\n]\n");
+        }
+        self.into.write_all(&self.buffer)?;
+        self.into.flush()?;
+        Ok(self.into)
     }
-    into.write_all(&buffer)?;
-    into.flush()
 }
 
 /// The name of each column as the beginning of a member of an object.

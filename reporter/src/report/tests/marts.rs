@@ -100,7 +100,9 @@ async fn margin_marts_are_what_their_sql_says() {
             ..ReportOptions::default()
         };
         let inputs = read_inputs(&options).unwrap();
-        let computed = compute(&session, &options, inputs, &Held::nothing()).await.unwrap();
+        let computed = compute(&session, &options, inputs, &Held::nothing(), &mut |_| {})
+            .await
+            .unwrap();
         assert_marts_are_their_sql(&session, &computed).await;
     }
 }
