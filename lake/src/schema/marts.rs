@@ -310,7 +310,7 @@ pub fn outcome_costs() -> SchemaRef {
     fields.extend([required("unit"), text("feature"), text("model"), required("currency")]);
     fields.extend(["units", "successes", "failures", "abandoned", "unknown"].map(bigint));
     // Successes in percent of units with a known outcome.
-    fields.push(percent("success_pct"));
+    fields.extend(["success_pct", "success_low_pct", "success_high_pct"].map(percent));
     fields.extend(
         [
             "revenue",

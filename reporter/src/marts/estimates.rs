@@ -1,6 +1,6 @@
 //! `estimates`: how sure ratios are, and how far margins can be off.
 //!
-//! A ratio of sums over customers (margin of revenue, cost per call) has the interval of the delta method at 95 %, the customer
+//! A ratio of sums over customers (margin of revenue, cost per call, cached share of input) has the interval of the delta method at 95 %, the customer
 //! being the unit of sampling: calls of one customer are alike, and an interval over calls would be far too narrow. Small
 //! groups go by Student's t and say that they are small. All of it is integers: the same rows give the same digits anywhere.
 //! The gross margin has bounds instead: what unpriced calls could cost, and unmatched revenue left out.
@@ -40,7 +40,18 @@ const RATIOS: &str = "
     FROM call_cells WHERE customer_id NOT LIKE '(%' GROUP BY feature, currency, customer_id
     UNION ALL
     SELECT 'cost_per_call', 'model', model, currency, customer_id, sum(model_cost), CAST(sum(calls - unpriced_calls) AS DECIMAL(38, 12))
-    FROM call_cells WHERE customer_id NOT LIKE '(%' GROUP BY model, currency, customer_id";
+    FROM call_cells WHERE customer_id NOT LIKE '(%' GROUP BY model, currency, customer_id
+    UNION ALL
+    SELECT 'cache_read_pct', 'model', model, currency, customer_id,
+           CAST(sum(cache_read_tokens) AS DECIMAL(38, 12)), CAST(sum(input_tokens) AS DECIMAL(38, 12))
+    FROM call_cells WHERE customer_id NOT LIKE '(%' GROUP BY model, currency, customer_id
+    UNION ALL
+    SELECT 'gross_margin_pct', 'plan', coalesce(plan, '(no plan)'), currency, margins.customer_id, sum(gross_margin), sum(revenue)
+    FROM margin_by_customer AS margins
+    LEFT JOIN (
+        SELECT customer_id, plan, row_number() OVER (PARTITION BY customer_id ORDER BY month DESC) AS place FROM customer_plans
+    ) AS plans ON plans.customer_id = margins.customer_id AND plans.place = 1
+    WHERE margins.customer_id NOT LIKE '(%' GROUP BY plan, currency, margins.customer_id";
 
 const BOUNDS: &str = "
     SELECT currency, sum(gross_margin) AS high,

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 use datafusion::prelude::SessionContext;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
 
+use super::share_interval::share_udfs;
 use crate::revenue::money::multiply_divide_half_even;
 
 /// Decimal places of a percentage.
@@ -19,11 +20,12 @@ const PERCENT: i128 = 100 * 10_i128.pow(PERCENT_SCALE as u32);
 
 const MONEY: DataType = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
 
-/// Registers `percent_of`, `ratio_of` and `amount_times`.
+/// Registers `percent_of`, `ratio_of`, `amount_times`, `share_low` and `share_high`.
 pub fn register_functions(session: &SessionContext) {
     session.register_udf(percent_of_udf());
     session.register_udf(ratio_of_udf());
     session.register_udf(amount_times_udf());
+    share_udfs().into_iter().for_each(|share| session.register_udf(share));
 }
 
 /// `percent_of(part, whole)`: 100 * part / whole, rounded half to even at 6 places; NULL unless `whole` is above zero.

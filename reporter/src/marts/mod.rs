@@ -10,6 +10,7 @@ mod inputs;
 mod key_sums;
 mod margin_rows;
 mod margins;
+mod share_interval;
 mod spool;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,9 @@
 --
 -- One row per unit (`conversation`, `task`), feature, model and currency, over the report's days: every conversation and task
 -- with calls in them is counted once, under the feature and model that cost it most. What became of it is the last word about
--- it in `outcomes`; without one it is `unknown`, which is not a failure. `success_pct` is of units with a known outcome.
+-- it in `outcomes`; without one it is `unknown`, which is not a failure. `success_pct` is of units with a known outcome;
+-- `success_low_pct` and `success_high_pct` are its interval at 95 % (Wilson): where two models' intervals overlap, the counts do not
+-- show which one resolves more.
 -- `cost_per_success` is all cost of units with a known outcome, failures too, for each success; `cost_per_success_high` adds
 -- the cost of those without one, as if all of them had failed. `margin_per_success` is over units with a known outcome.
 -- Revenue by conversation and task is an allocation.
@@ -62,6 +64,8 @@ sums AS (
 SELECT scope.date, scope.from_date, unit, feature, model, sums.currency,
        units, successes, failures, abandoned, unknown,
        percent_of(CAST(successes AS DECIMAL(38, 12)), CAST(units - unknown AS DECIMAL(38, 12))) AS success_pct,
+       share_low(successes, units - unknown) AS success_low_pct,
+       share_high(successes, units - unknown) AS success_high_pct,
        revenue, cost, cost_of_successes, cost_of_failures, cost_of_abandoned, cost_of_unknown,
        amount_times(cost - cost_of_unknown, 1, successes) AS cost_per_success,
        amount_times(cost, 1, successes) AS cost_per_success_high,

@@ -91,12 +91,14 @@ const PLANS: [Column; 9] = [
     ("Breaks even at", Kind::Whole, "break_even_calls"),
     ("Under water", Kind::Count, "under_water"),
 ];
-const OUTCOMES: [Column; 8] = [
+const OUTCOMES: [Column; 10] = [
     ("Feature", Kind::Text, "feature"),
     ("Model", Kind::Text, "model"),
     ("Unit", Kind::Text, "unit"),
     ("Units", Kind::Count, "units"),
     ("Resolved", Kind::Percent, "success_pct"),
+    ("At least", Kind::Percent, "success_low_pct"),
+    ("At most", Kind::Percent, "success_high_pct"),
     ("Cost a resolution", Kind::UnitMoney, "cost_per_success"),
     ("Margin a resolution", Kind::UnitMoney, "margin_per_success"),
     ("Outcome unknown", Kind::Count, "unknown"),

@@ -261,3 +261,66 @@ fn name(out: &Path) -> String {
     out.file_name()
         .map_or_else(|| "report".to_owned(), |name| name.to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+
+    use super::*;
+
+    fn sheet() -> Sheet {
+        let column = Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef;
+        Sheet::of("some_mart", RecordBatch::try_from_iter([("calls", column)]).unwrap())
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+        let mut names: Vec<String> = entries.map(|name| name.into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_is_dropped_unfinished_and_what_a_killed_run_left_go_and_the_earlier_report_stays() {
+        let folder = TempDir::new().unwrap();
+        let out = folder.path().join("reports");
+        fs::create_dir(&out).unwrap();
+        fs::write(out.join(MARKER), "").unwrap();
+        fs::create_dir_all(folder.path().join(".reports.new.killed/marts")).unwrap();
+        let mut publication = Publication::begin(&out, &[OutputFormat::Csv]).unwrap();
+        publication.made(&sheet());
+        let during = names(folder.path());
+        assert!(during.len() == 2 && during[0].starts_with(".reports.new."), "{during:?}");
+        assert!(!during.contains(&".reports.new.killed".to_owned()), "{during:?}");
+        drop(publication);
+        assert_eq!(names(folder.path()), ["reports"]);
+        assert_eq!(names(&out), [MARKER]);
+    }
+
+    #[test]
+    fn a_run_that_was_taken_for_dead_does_not_write_into_the_folder_of_the_next() {
+        let folder = TempDir::new().unwrap();
+        let out = folder.path().join("reports");
+        let mut asleep = Publication::begin(&out, &[OutputFormat::Csv]).unwrap();
+        let next = Publication::begin(&out, &[OutputFormat::Csv]).unwrap();
+        asleep.made(&sheet());
+        let Publication { writers, .. } = asleep;
+        writers.finish().expect_err("its folder is gone");
+        let made = names(next.fresh.path());
+        assert_eq!(made, [MARKER, "marts"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_may_read_what_this_user_makes_may_read_the_report() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = TempDir::new().unwrap();
+        let usual = folder.path().join("usual");
+        fs::create_dir(&usual).unwrap();
+        let publication = Publication::begin(&folder.path().join("reports"), &[]).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(publication.fresh.path()), mode(&usual));
+    }
+}

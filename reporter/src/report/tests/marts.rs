@@ -140,12 +140,12 @@ async fn a_resolution_costs_what_its_failures_cost_too_and_unknown_is_no_failure
         options.outcomes = vec![setting.file("outcomes.csv", OUTCOMES)];
     })
     .await;
-    let sql = "SELECT unit, model, units, successes, failures, unknown, success_pct, cost, cost_per_success, cost_per_success_high, \
-               unpriced_calls FROM outcome_costs ORDER BY model";
+    let sql = "SELECT unit, model, units, successes, failures, unknown, success_pct, round(success_low_pct, 1), \
+               round(success_high_pct, 1), cost, cost_per_success, cost_per_success_high, unpriced_calls FROM outcome_costs ORDER BY model";
     assert_eq!(
         setting.sql(sql).await,
-        "conversation,large,3,1,1,1,50.000000,8.500000000000,8.000000000000,8.500000000000,0\n\
-         conversation,small,1,0,0,1,,0.000000000000,,,1"
+        "conversation,large,3,1,1,1,50.000000,9.5,90.5,8.500000000000,8.000000000000,8.500000000000,0\n\
+         conversation,small,1,0,0,1,,,,0.000000000000,,,1"
     );
     assert_eq!(
         setting.sql("SELECT key, outcome, source_row FROM outcomes ORDER BY 1").await,
@@ -168,6 +168,11 @@ async fn a_customer_costs_the_plan_that_earns_most_from_it() {
     assert_eq!(
         setting.sql(sql).await,
         "(no plan),0.000000000000,0.500000000000,1\nadd-on,3.100000000000,0.000000000000,0\nteam,62.000000000000,8.000000000000,0"
+    );
+    let sql = "SELECT segment, round(estimate_amount, 6), low_amount IS NULL, note FROM estimates WHERE dimension = 'plan'";
+    assert_eq!(
+        setting.sql(sql).await,
+        "team,87.711214,true,one customer: nothing to compare with"
     );
     let sql = "SELECT plan, customers, revenue, cogs, revenue_per_customer, break_even_calls, price_at_target, under_water FROM plan_economics ORDER BY 1";
     assert_eq!(
@@ -237,7 +242,7 @@ async fn revenue_goes_by_the_key_that_the_user_chooses() {
 async fn ratios_have_intervals_by_customer_and_the_margin_its_bounds() {
     let setting = run(&calls(), REVENUE, |_, _| {}).await;
     let sql = "SELECT estimate_amount, low_amount < estimate_amount, high_amount > estimate_amount, customers, note FROM estimates \
-               WHERE metric = 'gross_margin_pct' AND currency = 'USD'";
+               WHERE metric = 'gross_margin_pct' AND dimension = 'all' AND currency = 'USD'";
     assert_eq!(setting.sql(sql).await, "73.861047835991,true,true,4,small group: 4 customers");
     let sql = "SELECT high_amount, low_amount < high_amount, dimension FROM estimates WHERE metric = 'gross_margin' AND currency = 'USD'";
     assert_eq!(setting.sql(sql).await, "329.249999999999,true,all");
