@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
-languages=${*:-python nodejs java go otelcol}
+languages=${*:-python nodejs java rust go otelcol}
 if [ -z "${MARGINLAKE:-}" ]; then
   cargo build --release --locked
   MARGINLAKE=${CARGO_TARGET_DIR:-target}/release/marginlake
@@ -52,6 +52,13 @@ java() {
   (cd "$work/java" && mvn --quiet --batch-mode package)
   once java-grpc grpc "$grpc" gzip command java -jar "$work/java/target/app.jar"
   once java-http http/protobuf "$http" gzip command java -jar "$work/java/target/app.jar"
+}
+
+rust() {
+  cp -r ci/sdks/rust "$work/rust"
+  (cd "$work/rust" && CARGO_TARGET_DIR=$work/rust/target cargo build --quiet)
+  once rust-grpc grpc "$grpc" gzip "$work/rust/target/debug/app"
+  once rust-http http/protobuf "$http" gzip "$work/rust/target/debug/app"
 }
 
 go() {

@@ -83,7 +83,7 @@ pub(super) fn divide(reported: &Reported, about: About<'_>, flags: &mut Flags) -
         Mode::Inclusive
     } else {
         let (mode, assumed) = mode(reported, total, cached, about, flags);
-        input.assumed = assumed || writes_are_lost(&writes, about);
+        input.assumed = assumed || writes_are_lost(&writes, about) || reads_are_unseen(reported, about);
         if input.assumed && !assumed {
             flags.set(Flag::CacheUnknown);
         }
@@ -190,6 +190,12 @@ fn writes_are_lost(writes: &Writes, about: About<'_>) -> bool {
     about.profile.split == CacheSplit::ReadsOnly
         && writes.total.unwrap_or(0) == 0
         && counts_cache_beside(about.provider, about.model)
+}
+
+/// Whether writes alone are told, by an emitter that drops what it does not know (the AI SDK 5 on Bedrock): what was read is
+/// not told.
+fn reads_are_unseen(reported: &Reported, about: About<'_>) -> bool {
+    reported.cache_read.is_none() && about.profile.split == CacheSplit::Unknown
 }
 
 /// Whether a provider that counts cached tokens beside the input has a total that input and output do not explain.

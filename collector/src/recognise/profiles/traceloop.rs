@@ -61,10 +61,7 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "traceloop_langchain",
         emitter: "opentelemetry-instrumentation-langchain (OpenLLMetry)",
-        scopes: &[
-            Is("opentelemetry.instrumentation.langchain"),
-            Is("@traceloop/instrumentation-langchain"),
-        ],
+        scopes: &[Is("opentelemetry.instrumentation.langchain")],
         split: CacheSplit::ReadsOnly,
         cannot: "Anthropic's cache writes, which it reports as zero; several choices of one request multiply the input",
         fix: "Instrument the Anthropic SDK as well: its spans win",
@@ -76,7 +73,6 @@ pub(super) const PROFILES: &[Profile] = &[
         scopes: &[
             Is("opentelemetry.instrumentation.google_generativeai"),
             Is("opentelemetry.instrumentation.vertexai"),
-            Is("@traceloop/instrumentation-vertexai"),
             Is("@traceloop/instrumentation-google-generativeai"),
         ],
         split: CacheSplit::Reported,
@@ -87,13 +83,25 @@ pub(super) const PROFILES: &[Profile] = &[
     Profile {
         id: "traceloop_openai",
         emitter: "opentelemetry-instrumentation-openai (OpenLLMetry)",
-        scopes: &[
-            Starts("opentelemetry.instrumentation.openai"),
-            Is("@traceloop/instrumentation-openai"),
-        ],
+        scopes: &[Starts("opentelemetry.instrumentation.openai")],
         split: CacheSplit::Reported,
-        cannot: "Usage of a stream without `stream_options.include_usage`; the JavaScript package estimates it unmarked",
-        fix: "Ask for `include_usage`; switch `enrichTokens` off in JavaScript",
+        cannot: "Usage of a stream without `stream_options.include_usage`",
+        fix: "Ask for `include_usage`",
+        ..TRACELOOP
+    },
+    Profile {
+        id: "traceloop_js",
+        emitter: "@traceloop/instrumentation-openai, -langchain, -vertexai",
+        scopes: &[
+            Is("@traceloop/instrumentation-openai"),
+            Is("@traceloop/instrumentation-langchain"),
+            Is("@traceloop/instrumentation-vertexai"),
+        ],
+        // 0.27.0 reads totals of the provider's usage and nothing else of it.
+        split: CacheSplit::Never,
+        cannot: "Cached tokens and reasoning; embeddings, which have no span; usage of OpenAI's streams, which it estimates unmarked, \
+                 also where the provider was asked for it",
+        fix: "Use OpenInference's packages; switch `enrichTokens` off",
         ..TRACELOOP
     },
     Profile {
