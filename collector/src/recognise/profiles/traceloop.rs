@@ -44,6 +44,8 @@ pub(super) const PROFILES: &[Profile] = &[
             Is("@traceloop/instrumentation-bedrock"),
         ],
         input: InputMode::Exclusive,
+        // Converse tells its cached tokens, zeros included; InvokeModel never does.
+        split: CacheSplit::Never,
         cannot: "Cached tokens of InvokeModel; cache writes by lifetime; its total leaves cached tokens out",
         fix: "Call Converse rather than InvokeModel",
         ..TRACELOOP
@@ -85,15 +87,21 @@ pub(super) const PROFILES: &[Profile] = &[
         ..TRACELOOP
     },
     Profile {
+        id: "traceloop_openai_js",
+        emitter: "@traceloop/instrumentation-openai",
+        scopes: &[Is("@traceloop/instrumentation-openai")],
+        split: CacheSplit::Never,
+        cannot: "Cached tokens and reasoning; usage of streams, which it estimates unmarked even when the stream tells it; embeddings",
+        fix: "Use @arizeai/openinference-instrumentation-openai; switch `enrichTokens` off",
+        ..TRACELOOP
+    },
+    Profile {
         id: "traceloop_openai",
         emitter: "opentelemetry-instrumentation-openai (OpenLLMetry)",
-        scopes: &[
-            Starts("opentelemetry.instrumentation.openai"),
-            Is("@traceloop/instrumentation-openai"),
-        ],
+        scopes: &[Starts("opentelemetry.instrumentation.openai")],
         split: CacheSplit::Reported,
-        cannot: "Usage of a stream without `stream_options.include_usage`; the JavaScript package estimates it unmarked",
-        fix: "Ask for `include_usage`; switch `enrichTokens` off in JavaScript",
+        cannot: "Usage of a stream without `stream_options.include_usage`",
+        fix: "Ask for `include_usage`",
         ..TRACELOOP
     },
     Profile {
