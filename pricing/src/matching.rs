@@ -29,6 +29,7 @@ impl Spelling {
     const COMPACT_DATE: Self = Self(8);
     const AT_DATE: Self = Self(16);
     const REGION: Self = Self(32);
+    const VENDOR: Self = Self(64);
 
     fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -47,12 +48,35 @@ impl Spelling {
             (Self::COMPACT_DATE, "the compact date in the model name was read with hyphens"),
             (Self::AT_DATE, "the version after @ was read as a date suffix"),
             (Self::REGION, "the region in the model name was set aside"),
+            (
+                Self::VENDOR,
+                "the vendor that Bedrock puts before the model name was supplied",
+            ),
         ]
         .into_iter()
         .filter(move |(flag, _)| self.has(*flag))
         .map(|(_, text)| text)
     }
 }
+
+/// Whose models Bedrock serves.
+const BEDROCK_VENDORS: &[&str] = &[
+    "amazon",
+    "anthropic",
+    "meta",
+    "mistral",
+    "cohere",
+    "ai21",
+    "openai",
+    "deepseek",
+    "qwen",
+    "google",
+    "nvidia",
+    "moonshotai",
+    "minimax",
+    "zai",
+    "writer",
+];
 
 impl Catalogue {
     /// The model that `name` means in calls of `provider`, remembered.
@@ -108,7 +132,22 @@ impl Catalogue {
                 return found;
             }
         }
+        if self.names.by_exact_name("aws") == Some(provider)
+            && let Some(model) = self.of_one_vendor(provider, rest)
+        {
+            let spelling = spelling.with(Spelling::VENDOR);
+            return Match::Found { model, spelling };
+        }
         Match::Missing
+    }
+
+    /// Some instrumentations cut a Bedrock model at its first point: `nova-pro-v1:0`. The model, if exactly one vendor has it.
+    fn of_one_vendor(&self, provider: ProviderIndex, name: &str) -> Option<ModelIndex> {
+        let mut found = BEDROCK_VENDORS
+            .iter()
+            .filter_map(|vendor| self.find_name(provider, &format!("{vendor}.{name}")));
+        let model = found.next()?;
+        found.all(|other| other == model).then_some(model)
     }
 
     /// The name without the first thing that is not part of it, and what that was.
@@ -274,6 +313,8 @@ mod tests {
                 "publishers/anthropic/models/claude-opus-4-5@20251101",
                 "claude-opus-4-5",
             ),
+            ("aws", "nova-pro-v1:0", "amazon.nova-pro-v1:0"),
+            ("aws", "llama3-1-70b-instruct-v1:0", "meta.llama3-1-70b-instruct-v1:0"),
             (
                 "aws",
                 "bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0",

@@ -12,7 +12,7 @@ use prost::Message;
 use crate::support::{Collector, PROTOBUF, fixtures, run};
 
 /// A trap, and the capture that shows it.
-const TRAPS: [&str; 15] = [
+const TRAPS: [&str; 29] = [
     "traceloop-anthropic/cached",
     "openinference-langchain/double_langchain_openai",
     "mixed-two-vendors/traceloop_plus_openinference_openai",
@@ -28,6 +28,20 @@ const TRAPS: [&str; 15] = [
     "otel-openai-v2/chat_stream_nousage",
     "handmade-otel-python/retransmit_duplicate",
     "handmade-otel-python/agent_only_no_children",
+    "openlit/openai_chat_cached_reasoning",
+    "openlit/openai_stream_nousage",
+    "otel-google-genai/cached_thoughts",
+    "traceloop-anthropic/stream_cached",
+    "traceloop-bedrock/converse_cached",
+    "litellm-otel/mock_response",
+    "otel-openai-v2/chat_content_events",
+    "openinference-smolagents/agent_loop",
+    "google-adk-1/toolloop",
+    "logfire-openai-agents/chat_completions",
+    "langfuse/manual_generation_cost",
+    "vercel-ai-sdk-v5/bedrock_generateText",
+    "strands-agents/openai_agent_loop",
+    "handmade-otel-python/agent_sum_over_children_grpc",
 ];
 
 /// Sends a capture; the trace of its first span.

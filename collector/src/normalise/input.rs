@@ -3,7 +3,7 @@
 use marginlake_lake::schema::Role;
 
 use crate::recognise::profile::{CacheSplit, InputMode, Profile};
-use crate::recognise::provider::counts_cache_beside;
+use crate::recognise::provider::{counts_cache_beside, has_no_cache};
 use crate::recognise::reported::{Proof, Reported};
 use crate::recognise::{Flag, Flags};
 
@@ -83,7 +83,7 @@ pub(super) fn divide(reported: &Reported, about: About<'_>, flags: &mut Flags) -
         Mode::Inclusive
     } else {
         let (mode, assumed) = mode(reported, total, cached, about, flags);
-        input.assumed = assumed || writes_are_lost(&writes, about) || reads_are_unseen(reported, about);
+        input.assumed = assumed || writes_are_lost(&writes, about) || !split_is_known(reported, about);
         if input.assumed && !assumed {
             flags.set(Flag::CacheUnknown);
         }
@@ -161,7 +161,7 @@ fn stated(input: Input, uncached: i64, cached: i128, parts: Parts, reported: &Re
     }
 }
 
-/// Whether an input without a cached part is known to have none, or to leave it out.
+/// Whether what the input was read from the cache is known: told, or none where nothing is told.
 fn split_is_known(reported: &Reported, about: About<'_>) -> bool {
     // A count of writes alone (`cacheWriteTokens: 0`) says nothing of what was read.
     let says_something = reported.cache_read.is_some();
@@ -178,6 +178,7 @@ fn split_is_known(reported: &Reported, about: About<'_>) -> bool {
             CacheSplit::Unknown | CacheSplit::Never => false,
         }
         || !matches!(about.role, Role::Llm) && about.role.is_leaf()
+        || has_no_cache(about.provider, about.model)
 }
 
 /// Whether the emitter writes zero cached tokens where there were some: not reported is not zero.
@@ -190,12 +191,6 @@ fn writes_are_lost(writes: &Writes, about: About<'_>) -> bool {
     about.profile.split == CacheSplit::ReadsOnly
         && writes.total.unwrap_or(0) == 0
         && counts_cache_beside(about.provider, about.model)
-}
-
-/// Whether writes alone are told, by an emitter that drops what it does not know (the AI SDK 5 on Bedrock): what was read is
-/// not told.
-fn reads_are_unseen(reported: &Reported, about: About<'_>) -> bool {
-    reported.cache_read.is_none() && about.profile.split == CacheSplit::Unknown
 }
 
 /// Whether a provider that counts cached tokens beside the input has a total that input and output do not explain.

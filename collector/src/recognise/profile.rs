@@ -136,6 +136,8 @@ pub(crate) enum Marker {
     Name(Pattern),
     /// A key is present that begins so.
     KeyStarts(&'static str),
+    /// An attribute that is no field has this word.
+    Says(&'static str, Pattern),
 }
 
 impl Marker {
@@ -144,6 +146,9 @@ impl Marker {
             Marker::Has(field) => gathered.has(field),
             Marker::Is(field, word) => gathered.text(field) == Some(word),
             Marker::Name(pattern) => pattern.matches(name),
+            Marker::Says(key, pattern) => gathered
+                .attributes()
+                .any(|attribute| attribute.key == key && attribute.value.as_text().is_some_and(|word| pattern.matches(word))),
             Marker::KeyStarts(start) => gathered.attributes().any(|attribute| attribute.key.starts_with(start)),
         }
     }

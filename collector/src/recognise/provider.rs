@@ -19,7 +19,7 @@ pub(super) fn resolve<'a, 'm>(
             Folded::Known(provider) => return Some(Cow::Borrowed(provider)),
             Folded::NotAProvider => {}
             Folded::Unknown => {
-                unknown.get_or_insert(name);
+                unknown.get_or_insert(without_kind(name));
             }
         }
     }
@@ -28,6 +28,26 @@ pub(super) fn resolve<'a, 'm>(
         (_, Some(name)) if name.len() <= 64 => Some(lower(name)),
         (Some(provider), _) => Some(Cow::Borrowed(provider)),
         _ => None,
+    }
+}
+
+/// The kinds of model that the AI SDK writes after a provider's name: `deepinfra.chat`.
+const KINDS: &[&str] = &[
+    "chat",
+    "completion",
+    "responses",
+    "embedding",
+    "messages",
+    "textEmbedding",
+    "image",
+    "speech",
+    "transcription",
+];
+
+fn without_kind(name: &str) -> &str {
+    match name.split_once('.') {
+        Some((provider, kind)) if !provider.is_empty() && KINDS.contains(&kind) => provider,
+        _ => name,
     }
 }
 
@@ -187,10 +207,9 @@ fn fold(name: &str) -> Folded {
     match name.split('.').collect::<Vec<_>>()[..] {
         ["google", "vertex", ..] => Folded::Known("gcp.vertex_ai"),
         // `<provider>.<model kind>` of the AI SDK.
-        [
-            provider,
-            "chat" | "completion" | "responses" | "embedding" | "messages" | "textEmbedding",
-        ] => known(provider).map_or(Folded::Unknown, Folded::Known),
+        [provider, kind] if KINDS.iter().any(|word| word.eq_ignore_ascii_case(kind)) => {
+            known(provider).map_or(Folded::Unknown, Folded::Known)
+        }
         _ if name.is_empty() => Folded::NotAProvider,
         // LlamaIndex's classes: `openai_llm`, `openai_responses_llm`; those that wrap another class name no provider.
         [class] if class.ends_with("_llm") => of_class(class.trim_end_matches("_llm"), known),
@@ -300,6 +319,12 @@ pub(crate) fn counts_cache_beside(provider: Option<&str>, model: Option<&str>) -
     }
 }
 
+/// Whether a model of Bedrock has no prompt cache at all, so that nothing can be missing.
+pub(crate) fn has_no_cache(provider: Option<&str>, model: Option<&str>) -> bool {
+    const FAMILIES: &[&str] = &["titan", "llama", "mistral", "mixtral", "cohere", "command-r", "jamba"];
+    provider == Some("aws.bedrock") && model.is_some_and(|model| FAMILIES.iter().any(|family| model.contains(family)))
+}
+
 /// Whether the provider is Google.
 pub(crate) fn is_google(provider: Option<&str>) -> bool {
     matches!(provider, Some("gcp.gemini" | "gcp.vertex_ai" | "gcp.gen_ai"))
@@ -315,6 +340,9 @@ mod tests {
             (&["openai.chat"][..], None, &[][..], Some("openai")),
             (&["Anthropic"], None, &[], Some("anthropic")),
             (&["google.vertex.anthropic"], None, &[], Some("gcp.vertex_ai")),
+            (&["deepinfra.chat"], None, &["deepseek-ai/DeepSeek-V3"], Some("deepinfra")),
+            (&["cerebras.chat"], None, &[], Some("cerebras")),
+            (&["some.host"], None, &[], Some("some.host")),
             (
                 &["strands-agents"],
                 None,

@@ -93,7 +93,6 @@ const UNREAD: &[&str] = &[
     "db.system.name",
     "db.user",
     "rpc.grpc.status_code",
-    "rpc.method",
     "rpc.service",
     "rpc.system",
     // Where in a program.
@@ -131,7 +130,7 @@ mod tests {
             .flat_map(|profile| profile.markers)
             .chain(variants)
             .filter_map(|marker| match marker {
-                Marker::KeyStarts(start) => Some(*start),
+                Marker::KeyStarts(start) | Marker::Says(start, _) => Some(*start),
                 _ => None,
             })
             .collect();

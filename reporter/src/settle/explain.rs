@@ -9,7 +9,7 @@ use std::fmt::Write;
 use super::call::{Call, Excluded, Key, Settled};
 use super::reason::billed::LEAF;
 use super::reason::{Reason, remark};
-use super::record::{Dimension, Record, Signal, bucket};
+use super::record::{Dimension, Record, Role, Signal, bucket};
 use super::tree::Tree;
 use super::usage::Totals;
 
@@ -23,6 +23,7 @@ pub fn explain(mut records: Vec<Record>, settled: &Settled, trace_id: [u8; 16]) 
     traces.sort_by_key(|trace| (*trace != Some(trace_id), trace.is_none(), *trace));
     traces.dedup();
 
+    let silent = silent(&records, &tree, &verdicts);
     let mut text = String::new();
     for trace in traces {
         let heading = match trace {
@@ -40,6 +41,7 @@ pub fn explain(mut records: Vec<Record>, settled: &Settled, trace_id: [u8; 16]) 
             tree: &tree,
             verdicts: &verdicts,
             copies: &copies,
+            silent: &silent,
         };
         printer.branch(&mut text, &roots);
         text.push('\n');
@@ -103,13 +105,14 @@ impl<'a> Verdicts<'a> {
     fn of(&self, record: &Record) -> Vec<String> {
         let key = full_key(record);
         if let Some(call) = self.calls.get(&key) {
-            return [vec![billed(call)], remarks(&call.record)].concat();
+            return [billed(call), remarks(&call.record)].concat();
         }
-        self.excluded.get(&key).map(|row| self.not_billed(row)).into_iter().collect()
+        self.excluded.get(&key).map_or_else(Vec::new, |row| self.not_billed(row))
     }
 
-    fn not_billed(&self, row: &Excluded) -> String {
-        let mut text = format!("not billed [{}]: {}", row.reason.as_str(), row.reason.explain());
+    /// Why, then what is billed in its place, then what it said itself: a line each.
+    fn not_billed(&self, row: &Excluded) -> Vec<String> {
+        let mut lines = vec![format!("not billed [{}]: {}", row.reason.as_str(), row.reason.explain())];
         if let Some(stands) = &row.stands {
             let name = self
                 .billed
@@ -120,21 +123,26 @@ impl<'a> Verdicts<'a> {
                 .map(hex::encode)
                 .or_else(|| stands.event_key.as_deref().map(str::to_owned));
             let relation = match row.reason {
-                Reason::Aggregate => "the first of them is",
-                _ => "what stands for it is",
+                Reason::Aggregate => "billed are those calls, the first of them",
+                _ => "billed in its place:",
             };
-            let _ = write!(text, "; {relation} {} {}", name.unwrap_or("record"), id.unwrap_or_default());
+            let mut line = format!("{relation} {} {}", name.unwrap_or("record"), id.unwrap_or_default());
+            if let Some(trace) = stands.trace_id.filter(|trace| Some(*trace) != row.record.trace_id) {
+                let _ = write!(line, " of trace {}", hex::encode(trace));
+            }
+            lines.push(line);
         }
         if let Some(tokens) = tokens(&row.record) {
-            let _ = write!(text, "; it said {tokens}");
+            let mut line = format!("it said {tokens}");
+            if let Some((input, output)) = row.gap {
+                let _ = write!(
+                    line,
+                    "; of that {input} in and {output} out are in no call: a gap, not a cost"
+                );
+            }
+            lines.push(line);
         }
-        if let Some((input, output)) = row.gap {
-            let _ = write!(
-                text,
-                "; of that {input} in and {output} out are in no call: a gap, not a cost"
-            );
-        }
-        text
+        lines
     }
 }
 
@@ -142,21 +150,31 @@ fn short_key(key: &Key) -> (Option<[u8; 8]>, Option<String>) {
     (key.span_id, key.event_key.as_deref().map(str::to_owned))
 }
 
-fn billed(call: &Call) -> String {
+/// What it costs, then whom it was for.
+fn billed(call: &Call) -> Vec<String> {
     let record = &call.record;
     let cost = match record.price.cost_usd {
         Some(cost) => format!("{} USD", decimal(cost)),
         None => "cost unknown".to_owned(),
     };
-    let status = record.price.status.as_deref().unwrap_or("not priced");
+    let status = match record.price.status.as_deref() {
+        None => "not priced",
+        Some("no_usage") => "no_usage: nothing to price",
+        Some("unpriced") => "unpriced: no price is known for this model",
+        Some(status) => status,
+    };
     let usage = shares(record).unwrap_or_else(|| "no usage told".to_owned());
-    let mut text = format!("BILLED {cost} ({status}), {usage}");
+    let mut lines = vec![format!("BILLED {cost} ({status}), {usage}")];
+    let mut whom = Vec::new();
     for dimension in [Dimension::Customer, Dimension::User, Dimension::Feature] {
         if let Some(found) = record.attributed(dimension) {
-            let _ = write!(text, ", {} {} (from {})", dimension.column(), found.value, found.source);
+            whom.push(format!("{} {} (from {})", dimension.column(), found.value, found.source));
         }
     }
-    text
+    if !whom.is_empty() {
+        lines.push(format!("for {}", whom.join(", ")));
+    }
+    lines
 }
 
 /// What was assumed or doubted about a billed record, a sentence each.
@@ -226,20 +244,54 @@ struct Printer<'a> {
     tree: &'a Tree,
     verdicts: &'a Verdicts<'a>,
     copies: &'a BTreeMap<FullKey, usize>,
+    /// Records in whose branches nothing is a call, an agent or a tool, and nothing was decided.
+    silent: &'a [bool],
+}
+
+/// A line of the tree.
+enum Line {
+    Record(usize),
+    /// So many records that say nothing of money.
+    Silent(usize),
+}
+
+/// Which records have nothing to say, nor any below them.
+fn silent(records: &[Record], tree: &Tree, verdicts: &Verdicts<'_>) -> Vec<bool> {
+    let mut silent = vec![true; records.len()];
+    for (index, record) in records.iter().enumerate() {
+        if record.role == Role::Other && verdicts.of(record).is_empty() {
+            continue;
+        }
+        let mut next = Some(index);
+        while let Some(at) = next.filter(|at| silent[*at]) {
+            silent[at] = false;
+            next = tree.parent(at);
+        }
+    }
+    silent
 }
 
 impl Printer<'_> {
     /// Draws `roots` and what stands below them, without recursing: depth is the sender's choice.
     fn branch(&self, text: &mut String, roots: &[usize]) {
-        let mut stack: Vec<(usize, String, bool)> = Vec::new();
-        let push = |stack: &mut Vec<(usize, String, bool)>, indexes: &[usize], prefix: &str| {
-            for (position, index) in indexes.iter().enumerate().rev() {
-                stack.push((*index, prefix.to_owned(), position + 1 == indexes.len()));
+        let mut stack: Vec<(Line, String, bool)> = Vec::new();
+        let push = |stack: &mut Vec<(Line, String, bool)>, indexes: &[usize], prefix: &str| {
+            let lines = self.lines(indexes);
+            let last = lines.len();
+            for (position, line) in lines.into_iter().enumerate().rev() {
+                stack.push((line, prefix.to_owned(), position + 1 == last));
             }
         };
         push(&mut stack, roots, "");
-        while let Some((index, prefix, is_last)) = stack.pop() {
+        while let Some((line, prefix, is_last)) = stack.pop() {
             let (joint, rail) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let index = match line {
+                Line::Record(index) => index,
+                Line::Silent(count) => {
+                    let _ = writeln!(text, "{prefix}{joint}… {count} more that are no calls");
+                    continue;
+                }
+            };
             let _ = writeln!(text, "{prefix}{joint}{}", self.title(index));
             let mut children = self.tree.children(index).to_vec();
             children.sort_by_key(|child| (self.records[*child].start_nano, *child));
@@ -256,6 +308,31 @@ impl Printer<'_> {
             }
             push(&mut stack, &children, &inner);
         }
+    }
+
+    /// Records one by one, but for long runs of those that say nothing of money.
+    fn lines(&self, indexes: &[usize]) -> Vec<Line> {
+        const FEW: usize = 3;
+        let mut lines = Vec::new();
+        for run in indexes.chunk_by(|a, b| self.silent[*a] && self.silent[*b]) {
+            if run.len() > FEW && self.silent[run[0]] {
+                lines.push(Line::Silent(self.below(run)));
+            } else {
+                lines.extend(run.iter().map(|index| Line::Record(*index)));
+            }
+        }
+        lines
+    }
+
+    /// How many records stand in these branches.
+    fn below(&self, roots: &[usize]) -> usize {
+        let mut rest = roots.to_vec();
+        let mut count = 0;
+        while let Some(index) = rest.pop() {
+            count += 1;
+            rest.extend_from_slice(self.tree.children(index));
+        }
+        count
     }
 
     fn title(&self, index: usize) -> String {

@@ -106,6 +106,8 @@ impl Usages {
         let mut first = self.first.unwrap_or_default();
         if self.repetition.input == first.input && self.repetition.output == first.output {
             first.complete(&self.repetition);
+        } else if self.repetition.is_the_rest_of(&first) {
+            first.take_lifetimes(&self.repetition);
         }
         (response.usage, response.first, response.usages, response.at_top) = (self.sum, first, self.count, self.at_top);
     }
@@ -213,6 +215,25 @@ fn unescaped(text: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_takes_the_lifetimes_of_the_object_that_it_sums() {
+        let langchain = |read: i64| {
+            format!(
+                r#"{{"generations":[[{{"message":{{"kwargs":{{"usage_metadata":{{"input_tokens":1090,"output_tokens":7,
+                "input_token_details":{{"cache_creation":50,"cache_read":1000}}}},"response_metadata":{{"usage":{{
+                "input_tokens":40,"cache_read_input_tokens":{read},"cache_creation_input_tokens":50,"output_tokens":7,
+                "cache_creation":{{"ephemeral_5m_input_tokens":20,"ephemeral_1h_input_tokens":30}}}}}}}}}}}}]]}}"#
+            )
+        };
+        let text = langchain(1000);
+        let usage = read(&text).expect("well formed").first;
+        assert_eq!((usage.input, usage.cache_write), (Some(1090), Some(50)));
+        assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (Some(20), Some(30)));
+        let text = langchain(999);
+        let usage = read(&text).expect("well formed").first;
+        assert_eq!((usage.cache_write_5m, usage.cache_write_1h), (None, None), "another call's");
+    }
 
     #[test]
     fn ids_and_usage_are_read_and_content_is_not() {

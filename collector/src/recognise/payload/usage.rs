@@ -279,6 +279,20 @@ impl RawCounts {
         }
     }
 
+    /// Whether this is the provider's own object of the call that `summary` counts with its cached tokens inside.
+    pub(crate) fn is_the_rest_of(&self, summary: &RawCounts) -> bool {
+        let parts = [self.input, self.cache_read, self.cache_write];
+        let full = parts.iter().flatten().try_fold(0i64, |sum, count| sum.checked_add(*count));
+        self.shape == Shape::Anthropic && self.input.is_some() && full == summary.input && self.output == summary.output
+    }
+
+    /// Takes the lifetimes of cache writes, which summaries leave out.
+    pub(crate) fn take_lifetimes(&mut self, other: &RawCounts) {
+        if self.cache_write_5m.is_none() && self.cache_write_1h.is_none() {
+            (self.cache_write_5m, self.cache_write_1h) = (other.cache_write_5m, other.cache_write_1h);
+        }
+    }
+
     /// The counts with their names, for `usage_raw`.
     pub(crate) fn named(&self) -> impl Iterator<Item = (&'static str, i64)> + '_ {
         Slot::ALL.into_iter().filter_map(|slot| Some((slot.name(), slot.get(self)?)))

@@ -36,6 +36,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Profile> {
 pub(crate) fn documented() -> impl Iterator<Item = &'static Profile> {
     let variants = [
         openinference::VARIANTS,
+        otel::VARIANTS,
         vercel::VARIANTS,
         gateways::VARIANTS,
         agents::VARIANTS,

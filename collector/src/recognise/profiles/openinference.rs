@@ -168,6 +168,18 @@ pub(super) const PROFILES: &[Profile] = &[
         ..OPENINFERENCE
     },
     Profile {
+        id: "openinference_bedrock_js",
+        emitter: "@arizeai/openinference-instrumentation-bedrock",
+        scopes: &[Is("@arizeai/openinference-instrumentation-bedrock")],
+        // Raw counts; those of the cache stand in the recorded output, but for streams of Converse.
+        input: InputMode::Exclusive,
+        output: OutputMode::Raw,
+        split: CacheSplit::Never,
+        cannot: "Cached tokens of Converse's streams; the model of an inference profile (`us.…`), of which it names the vendor only",
+        fix: "Name the model without a region; leave `OPENINFERENCE_HIDE_OUTPUTS` off: text is dropped here anyway",
+        ..OPENINFERENCE
+    },
+    Profile {
         id: "openinference_openai",
         emitter: "openinference-instrumentation-openai (Python and JavaScript)",
         scopes: &[

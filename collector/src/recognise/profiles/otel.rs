@@ -2,7 +2,32 @@
 //! Facts: conventions 3B, [oai-ot] [ant-ot] [goo-ot] [lc-ot] [boto]; captures `otel-*`, `anthropic-sdk-native`.
 
 use super::super::profile::Pattern::{Is, Starts};
-use super::super::profile::{BASE, CacheSplit, InputMode, OutputMode, Profile, Versions};
+use super::super::profile::{BASE, CacheSplit, InputMode, Marker, OutputMode, Profile, Versions};
+
+const BEDROCK: Profile = Profile {
+    id: "otel_bedrock",
+    emitter: "opentelemetry-instrumentation-botocore (Bedrock), Converse",
+    input: InputMode::Exclusive,
+    output: OutputMode::Raw,
+    // Zeros are left out.
+    split: CacheSplit::Reported,
+    cannot: "Cache writes by lifetime",
+    fix: "Nothing to do for models whose cache has one lifetime",
+    ..BASE
+};
+
+/// The body of the answer is read for input and output only.
+static BEDROCK_INVOKE: Profile = Profile {
+    id: "otel_bedrock_invoke",
+    emitter: "opentelemetry-instrumentation-botocore (Bedrock), InvokeModel",
+    split: CacheSplit::Never,
+    cannot: "Cached tokens; counts of Mistral's and Cohere's models, which are estimates",
+    fix: "Call Converse rather than InvokeModel",
+    ..BEDROCK
+};
+
+/// The profiles that only a span's own attributes tell apart.
+pub(super) static VARIANTS: &[&Profile] = &[&BEDROCK_INVOKE];
 
 pub(super) const PROFILES: &[Profile] = &[
     Profile {
@@ -18,11 +43,12 @@ pub(super) const PROFILES: &[Profile] = &[
     },
     Profile {
         id: "otel_openai_v2",
-        emitter: "opentelemetry-instrumentation-openai-v2",
+        emitter: "opentelemetry-instrumentation-openai-v2, @opentelemetry/instrumentation-openai",
         scopes: &[
             Is("opentelemetry.instrumentation.openai_v2"),
             // The handler of opentelemetry-util-genai 0.x, which it uses with the experimental conventions.
             Is("opentelemetry.util.genai.handler"),
+            Is("@opentelemetry/instrumentation-openai"),
         ],
         input: InputMode::Inclusive,
         output: OutputMode::Raw,
@@ -65,16 +91,18 @@ pub(super) const PROFILES: &[Profile] = &[
         ..BASE
     },
     Profile {
-        id: "otel_bedrock",
-        emitter: "opentelemetry-instrumentation-botocore (Bedrock)",
         scopes: &[Starts("opentelemetry.instrumentation.botocore")],
-        input: InputMode::Exclusive,
-        output: OutputMode::Raw,
-        // InvokeModel's body is read for input and output only.
-        split: CacheSplit::Unknown,
-        cannot: "Cache writes by lifetime; cached tokens of InvokeModel; some models' counts are estimates",
-        fix: "Call Converse rather than InvokeModel",
-        ..BASE
+        variants: &[(Marker::Says("rpc.method", Starts("InvokeModel")), &BEDROCK_INVOKE)],
+        ..BEDROCK
+    },
+    Profile {
+        id: "otel_bedrock_js",
+        emitter: "@opentelemetry/instrumentation-aws-sdk (Bedrock)",
+        scopes: &[Is("@opentelemetry/instrumentation-aws-sdk")],
+        split: CacheSplit::Never,
+        cannot: "Cached tokens; the output of Claude's InvokeModel streams: it sends the first count of the stream",
+        fix: "Use @arizeai/openinference-instrumentation-bedrock",
+        ..BEDROCK
     },
     Profile {
         id: "otel_genai",

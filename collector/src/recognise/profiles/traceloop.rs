@@ -44,6 +44,8 @@ pub(super) const PROFILES: &[Profile] = &[
             Is("@traceloop/instrumentation-bedrock"),
         ],
         input: InputMode::Exclusive,
+        // Converse tells its cached tokens, zeros included; InvokeModel never does.
+        split: CacheSplit::Never,
         cannot: "Cached tokens of InvokeModel; cache writes by lifetime; its total leaves cached tokens out",
         fix: "Call Converse rather than InvokeModel",
         ..TRACELOOP
@@ -81,6 +83,15 @@ pub(super) const PROFILES: &[Profile] = &[
         ..TRACELOOP
     },
     Profile {
+        id: "traceloop_openai_js",
+        emitter: "@traceloop/instrumentation-openai",
+        scopes: &[Is("@traceloop/instrumentation-openai")],
+        split: CacheSplit::Never,
+        cannot: "Cached tokens and reasoning; usage of streams, which it estimates unmarked even when the stream tells it; embeddings",
+        fix: "Use @arizeai/openinference-instrumentation-openai; switch `enrichTokens` off",
+        ..TRACELOOP
+    },
+    Profile {
         id: "traceloop_openai",
         emitter: "opentelemetry-instrumentation-openai (OpenLLMetry)",
         scopes: &[Starts("opentelemetry.instrumentation.openai")],
@@ -91,17 +102,15 @@ pub(super) const PROFILES: &[Profile] = &[
     },
     Profile {
         id: "traceloop_js",
-        emitter: "@traceloop/instrumentation-openai, -langchain, -vertexai",
+        emitter: "@traceloop/instrumentation-langchain, -vertexai",
         scopes: &[
-            Is("@traceloop/instrumentation-openai"),
             Is("@traceloop/instrumentation-langchain"),
             Is("@traceloop/instrumentation-vertexai"),
         ],
         // 0.27.0 reads totals of the provider's usage and nothing else of it.
         split: CacheSplit::Never,
-        cannot: "Cached tokens and reasoning; embeddings, which have no span; usage of OpenAI's streams, which it estimates unmarked, \
-                 also where the provider was asked for it",
-        fix: "Use OpenInference's packages; switch `enrichTokens` off",
+        cannot: "Cached tokens and reasoning",
+        fix: "Use @arizeai/openinference-instrumentation-langchain",
         ..TRACELOOP
     },
     Profile {

@@ -13,8 +13,9 @@ const VERCEL: Profile = Profile {
     // Version 6 states the uncached part, which decides before this does.
     input: InputMode::ExclusiveForAnthropic,
     output: OutputMode::Raw,
-    split: CacheSplit::Unknown,
-    cannot: "Cached tokens and reasoning of `generateText` with OpenAI; an aggregate span of a tool loop holds the last step only",
+    // Anthropic's stand in its provider metadata, of Bedrock's only the writes; others' come with streams alone.
+    split: CacheSplit::Never,
+    cannot: "Cached tokens and reasoning of `generateText`, but for Anthropic and Google; an aggregate span of a tool loop holds the last step only",
     fix: "Update to AI SDK 6 or newer",
     ..BASE
 };
