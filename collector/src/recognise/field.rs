@@ -107,6 +107,7 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "haystack.component.name",
             "haystack.pipeline.input_data",
             "haystack.agent.max_steps",
+            "haystack.agent.step.llm.input",
         ],
     ),
     (
@@ -402,6 +403,7 @@ pub(crate) const SPELLINGS: &[(Field, &[&str])] = &[
             "response_data",
             "haystack.component.output",
             "haystack.agent.output",
+            "haystack.agent.step.llm.output",
             "gcp.vertex.agent.llm_response",
             "gen_ai.completion",
         ],
@@ -507,6 +509,7 @@ pub(crate) fn is_content(key: &str) -> bool {
         "haystack.component.output",
         "haystack.agent.input",
         "haystack.agent.output",
+        "haystack.agent.step.",
         "haystack.pipeline.input_data",
         "haystack.pipeline.output_data",
     ];

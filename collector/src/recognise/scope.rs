@@ -379,7 +379,9 @@ impl<'s, 'a> Reader<'_, 's, 'a> {
             .gathered
             .words(Field::ResponseModel)
             .or(raw.model.map(Cow::Borrowed))
-            .or(response.model.filter(|model| leaf && model.len() <= 256).map(Cow::Borrowed));
+            .or(if leaf { response.model } else { response.messages_model }
+                .filter(|model| model.len() <= 256)
+                .map(Cow::Borrowed));
         let Some(routed) = self.gathered.text(Field::RoutedModel) else {
             return answered;
         };

@@ -11,7 +11,7 @@ pub(crate) struct Response<'a> {
     pub(crate) id: Option<&'a str>,
     pub(crate) model: Option<&'a str>,
     pub(crate) service_tier: Option<&'a str>,
-    /// The usage; the sum, where the text holds several responses.
+    /// The usage; the sum, where the text holds several responses and does not tell it itself.
     pub(crate) usage: RawCounts,
     /// The first usage object: of a single call the others are repetitions.
     pub(crate) first: RawCounts,
@@ -19,6 +19,9 @@ pub(crate) struct Response<'a> {
     pub(crate) usages: u32,
     /// The usage stands at the top of the text: it is the whole result's, not a message's.
     pub(crate) at_top: bool,
+    /// The model of a result's messages, where all of them name the same.
+    pub(crate) messages_model: Option<&'a str>,
+    several_models: bool,
 }
 
 /// How many objects inside an object, written as text, are read.
@@ -28,36 +31,60 @@ const MOST_INNER: usize = 256;
 pub(crate) fn read(text: &str) -> Result<Response<'_>, ScanError> {
     let mut response = Response::default();
     let mut usages = Usages::default();
-    let mut inner: Vec<&str> = Vec::new();
+    let mut inner: Vec<(&str, bool)> = Vec::new();
     scan_places(text, |place, scalar| {
         if let Scalar::Text(word) = scalar {
             response.word(place.path, word);
             if inner.len() < MOST_INNER && is_object_as_text(place.path, word) {
-                inner.push(word);
+                inner.push((word, is_last_message(place.path)));
             }
         }
         usages.take(place, scalar);
     })?;
-    for text in inner {
+    for (text, last_message) in inner {
         // What a model wrote may look like anything: a part that cannot be read says nothing.
-        usages.next_text();
-        let _ = scan_places(&unescaped(text), |place, scalar| usages.take(place, scalar));
+        usages.next_text(last_message);
+        let _ = scan_places(&unescaped(text), |place, scalar| {
+            if let (["meta" | "_meta", "model"], Scalar::Text(word)) = (place.path, scalar)
+                && let Some(at) = text.find(word)
+            {
+                response.message_model(&text[at..at + word.len()]);
+            }
+            usages.take(place, scalar);
+        });
     }
     usages.finish(&mut response);
+    response.messages_model = response.messages_model.filter(|_| !response.several_models);
     Ok(response)
+}
+
+/// Whose usage an object tells.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// Stands among the messages as well.
+    LastMessage,
+    #[default]
+    Other,
 }
 
 /// Collects the usage objects of a text.
 #[derive(Default)]
 struct Usages {
     first: Option<RawCounts>,
+    /// Of the parts of a result.
     sum: RawCounts,
+    /// What the result tells of itself as a whole, in the form of its parts or in another.
+    whole: [RawCounts; 2],
     count: u32,
     at_top: bool,
     current: RawCounts,
+    current_is: Part,
     /// Which object `current` is: the text, and the container in it.
     object: (u32, u32),
     text: u32,
+    text_is_last_message: bool,
+    has_messages: bool,
     /// Objects that repeat one usage in two forms (`usage`, `usage_metadata`) must not be added.
     form: Option<&'static str>,
     repetition: RawCounts,
@@ -67,27 +94,43 @@ impl Usages {
     fn take(&mut self, place: Place<'_, '_>, scalar: Scalar<'_>) {
         let Some((name, at)) = usage_inside(place.path) else { return };
         let inner = &place.path[at + 1..];
+        let is_whole = at == 0 && self.text == 0;
+        self.at_top |= is_whole;
         if *self.form.get_or_insert(name) != name {
             self.repetition.take(inner, scalar, Origin::Provider);
+            if is_whole {
+                self.whole[1].take(inner, scalar, Origin::Provider);
+            }
             return;
         }
         let object = (self.text, place.containers.get(at + 1).copied().unwrap_or(0));
         if object != self.object {
             self.close();
             self.object = object;
+            self.current_is = match (is_whole, self.text_is_last_message || is_last_message(place.path)) {
+                (true, _) => Part::Whole,
+                (false, true) => Part::LastMessage,
+                (false, false) => Part::Other,
+            };
+            self.has_messages |= self.current_is == Part::Other;
         }
-        self.at_top |= at == 0 && self.text == 0;
         self.current.take(inner, scalar, Origin::Provider);
     }
 
-    fn next_text(&mut self) {
+    fn next_text(&mut self, is_last_message: bool) {
         self.text += 1;
+        self.text_is_last_message = is_last_message;
     }
 
     fn close(&mut self) {
         let counts = std::mem::take(&mut self.current);
         if counts.is_empty() {
             return;
+        }
+        match self.current_is {
+            Part::Whole => self.whole[0].add(&counts),
+            Part::LastMessage if self.has_messages => {}
+            _ => self.sum.add(&counts),
         }
         match &mut self.first {
             // The provider's own object beside a library's summary of it (Genkit): the same call, told in full.
@@ -97,7 +140,6 @@ impl Usages {
             Some(_) => {}
             first => *first = Some(counts),
         }
-        self.sum.add(&counts);
         self.count += 1;
     }
 
@@ -109,7 +151,19 @@ impl Usages {
         } else if self.repetition.is_the_rest_of(&first) {
             first.take_lifetimes(&self.repetition);
         }
-        (response.usage, response.first, response.usages, response.at_top) = (self.sum, first, self.count, self.at_top);
+        let parts = self.sum;
+        let [same_form, other_form] = self.whole;
+        response.usage = match (same_form.is_empty(), other_form.is_empty()) {
+            (true, true) => parts,
+            (told_in_other_form, _) => {
+                let mut whole = if told_in_other_form { other_form } else { same_form };
+                if (whole.input, whole.output) == (parts.input, parts.output) {
+                    whole.complete(&parts);
+                }
+                whole
+            }
+        };
+        (response.first, response.usages, response.at_top) = (first, self.count, self.at_top);
     }
 }
 
@@ -126,12 +180,22 @@ impl<'a> Response<'a> {
             | [.., "response_metadata", "model_name" | "model"] => {
                 self.model.get_or_insert(word);
             }
+            ["messages", "[]", "meta" | "_meta", "model"] => self.message_model(word),
             ["service_tier"] | ["usage", "service_tier"] | [.., "response_metadata", "service_tier"] => {
                 self.service_tier.get_or_insert(word);
             }
             _ => {}
         }
     }
+
+    fn message_model(&mut self, word: &'a str) {
+        let model = *self.messages_model.get_or_insert(word);
+        self.several_models |= model != word;
+    }
+}
+
+fn is_last_message(path: &[&str]) -> bool {
+    path.first() == Some(&"last_message")
 }
 
 /// Ids that providers make; others (`run--…`, `emb-1`) do not name one response.
@@ -267,6 +331,35 @@ mod tests {
             (response.usage.input, response.usage.output, response.usages),
             (Some(11), Some(3), 2)
         );
+    }
+
+    #[test]
+    fn a_results_last_message_and_its_own_total_repeat_its_messages() {
+        let messages = r#""messages":[{"meta":{"model":"m","usage":{"prompt_tokens":5,"completion_tokens":1}}},
+            {"meta":{"model":"m","usage":{"prompt_tokens":6,"completion_tokens":2}}}]"#;
+        let last = r#""last_message":{"meta":{"model":"m","usage":{"prompt_tokens":6,"completion_tokens":2}}}"#;
+        let total = r#""token_usage":{"prompt_tokens":11,"completion_tokens":3}"#;
+        for text in [
+            format!("{{{messages},{last}}}"),
+            format!("{{{messages},{total},{last}}}"),
+            format!("{{{total},{messages},{last}}}"),
+        ] {
+            let response = read(&text).expect("well formed");
+            assert_eq!((response.usage.input, response.usage.output), (Some(11), Some(3)), "{text}");
+            assert_eq!(response.messages_model, Some("m"));
+        }
+        let text = format!("{{{last}}}");
+        let alone = read(&text).expect("well formed");
+        assert_eq!((alone.usage.input, alone.messages_model), (Some(6), None));
+        let mixed = r#"{"messages":[{"meta":{"model":"m"}},{"meta":{"model":"n"}}]}"#;
+        assert_eq!(read(mixed).expect("well formed").messages_model, None);
+    }
+
+    #[test]
+    fn messages_that_were_written_as_text_name_their_model() {
+        let text = r#"{"messages": ["ChatMessage(_content=[TextContent(text='a')], _meta={})", "ChatMessage(_content=[TextContent(text='say \"model\"')], _meta={'model': 'gpt-4.1', 'usage': {'prompt_tokens': 9}})"], "token_usage": {"prompt_tokens": 9}}"#;
+        let response = read(text).expect("well formed");
+        assert_eq!((response.messages_model, response.usage.input), (Some("gpt-4.1"), Some(9)));
     }
 
     #[test]

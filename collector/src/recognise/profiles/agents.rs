@@ -309,6 +309,10 @@ pub(super) const PROFILES: &[Profile] = &[
         markers: &[Marker::Has(Field::HaystackType), Marker::Has(Field::HaystackComponent)],
         names: &[
             (Is("haystack.pipeline.run"), Role::Workflow),
+            // Since version 3 an agent calls its model itself, not as a component.
+            (Is("haystack.agent.step.llm"), Role::Llm),
+            (Is("haystack.agent.step.tool"), Role::Tool),
+            (Is("haystack.agent.step"), Role::Step),
             (Starts("haystack.agent."), Role::Agent),
         ],
         output: OutputMode::Raw,

@@ -54,6 +54,21 @@ pub(super) const PROFILES: &[Profile] = &[
         ..BASE
     },
     Profile {
+        id: "openlit_google",
+        emitter: "OpenLIT, Google (AI Studio and Vertex AI)",
+        scopes: &[
+            Is("openlit.instrumentation.google_ai_studio"),
+            Is("openlit.instrumentation.vertexai"),
+        ],
+        input: InputMode::Inclusive,
+        // Google's count of the candidates; the total is the sum of what it reports, and so proves nothing.
+        output: OutputMode::Beside,
+        split: CacheSplit::Reported,
+        cannot: "Tool-use prompt tokens; thinking tokens of Vertex AI",
+        fix: "Use opentelemetry-instrumentation-google-genai",
+        ..BASE
+    },
+    Profile {
         id: "openlit",
         emitter: "OpenLIT",
         scopes: &[Starts("openlit.")],
