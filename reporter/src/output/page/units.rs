@@ -45,7 +45,7 @@ pub(super) fn write(page: &mut String, model: &ReportModel) {
     list(
         page,
         "Outcomes",
-        "A resolution carries the cost of the failures too: all cost of units whose outcome is known, for each that was resolved. Cost includes what is no token, such as people who took over. An unknown outcome is not a failure.",
+        "A resolution carries the cost of the failures too: all cost of units whose outcome is known, for each that was resolved. Cost includes what is no token, such as people who took over. An unknown outcome is not a failure. At least, at most: its 95 % interval.",
         &found.outcomes,
     );
     list(
