@@ -153,12 +153,11 @@ impl FileWriter {
 
     /// The file of a day.
     fn open_day(&mut self, date: Option<NaiveDate>, schema: &SchemaRef) -> Result<&mut OpenFile, LakeError> {
-        if !self.open.contains_key(&date) {
-            if self.open.len() >= OPEN_DAYS
-                && let Some(idle) = self.open.iter().min_by_key(|(_, open)| open.turn).map(|(date, _)| *date)
-            {
-                self.close(idle)?;
-            }
+        if !self.open.contains_key(&date)
+            && self.open.len() >= OPEN_DAYS
+            && let Some(idle) = self.open.iter().min_by_key(|(_, open)| open.turn).map(|(date, _)| *date)
+        {
+            self.close(idle)?;
         }
         let open = match self.open.entry(date) {
             Entry::Occupied(open) => open.into_mut(),
