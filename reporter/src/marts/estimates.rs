@@ -1,9 +1,9 @@
 //! `estimates`: how sure ratios are, and how far margins can be off.
 //!
-//! A ratio of sums over customers (margin of revenue, cost per call, cached share of input) has the interval of the delta method at 95 %, the customer
-//! being the unit of sampling: calls of one customer are alike, and an interval over calls would be far too narrow. Small
-//! groups go by Student's t and say that they are small. All of it is integers: the same rows give the same digits anywhere.
-//! The gross margin has bounds instead: what unpriced calls could cost, and unmatched revenue left out.
+//! A ratio of sums over customers (margin of revenue, cost per call, cached share of input) has the interval of the delta
+//! method at 95 %, the customer being the unit of sampling: calls of one customer are alike, and an interval over calls would
+//! be far too narrow. Small groups go by Student's t and say that they are small. All of it is integers: the same rows give the
+//! same digits anywhere. The gross margin has bounds instead: what unpriced calls could cost, and unmatched revenue left out.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,9 +48,7 @@ const RATIOS: &str = "
     UNION ALL
     SELECT 'gross_margin_pct', 'plan', coalesce(plan, '(no plan)'), currency, margins.customer_id, sum(gross_margin), sum(revenue)
     FROM margin_by_customer AS margins
-    LEFT JOIN (
-        SELECT customer_id, plan, row_number() OVER (PARTITION BY customer_id ORDER BY month DESC) AS place FROM customer_plans
-    ) AS plans ON plans.customer_id = margins.customer_id AND plans.place = 1
+    LEFT JOIN last_plans ON last_plans.customer_id = margins.customer_id
     WHERE margins.customer_id NOT LIKE '(%' GROUP BY plan, currency, margins.customer_id";
 
 const BOUNDS: &str = "

@@ -22,6 +22,8 @@ use crate::revenue::fx::Rates;
 use crate::revenue::time::{Day, day_text};
 use crate::revenue::{Amount, Currency};
 
+/// Of which plan a customer is.
+const LAST_PLANS: &str = include_str!("last_plans.sql");
 const CALL_ROWS: &str = include_str!("call_rows.sql");
 /// Calls that are added up at a time; a day is never parted.
 const CALLS_AT_A_TIME: i64 = 500_000;
@@ -114,6 +116,7 @@ async fn register_scope(session: &SessionContext, calls: &ReportCalls<'_>) -> Re
         vec![plans(&calls.customer_plans)?],
         plans(&[])?.schema(),
     )?;
+    register_view(session, "last_plans", LAST_PLANS).await?;
     let scope = scope(calls)?;
     replace_table(session, "report_scope", vec![scope.clone()], scope.schema())?;
     register_months(session, calls.window.months(), calls.currency).await

@@ -16,7 +16,7 @@ use crate::revenue::money::multiply_divide_half_even;
 pub(super) const PERCENT_SCALE: i8 = 6;
 
 /// 100 %.
-const PERCENT: i128 = 100 * 10_i128.pow(PERCENT_SCALE as u32);
+pub(super) const PERCENT: i128 = 100 * 10_i128.pow(PERCENT_SCALE as u32);
 
 const MONEY: DataType = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
 
@@ -94,11 +94,11 @@ fn amounts(column: &ArrayRef) -> &Decimal128Array {
     column.as_primitive::<Decimal128Type>()
 }
 
-fn counts(column: &ArrayRef) -> &Int64Array {
+pub(super) fn counts(column: &ArrayRef) -> &Int64Array {
     column.as_primitive::<Int64Type>()
 }
 
-fn decimals(scale: i8, values: impl Iterator<Item = Option<i128>>) -> Result<ColumnarValue, DataFusionError> {
+pub(super) fn decimals(scale: i8, values: impl Iterator<Item = Option<i128>>) -> Result<ColumnarValue, DataFusionError> {
     let mut builder = Decimal128Builder::new().with_precision_and_scale(MONEY_PRECISION, scale)?;
     values.for_each(|value| builder.append_option(value));
     Ok(ColumnarValue::Array(Arc::new(builder.finish())))

@@ -1,19 +1,11 @@
 -- What a plan earns and costs per customer, how much a customer may use before it loses money, and how many do.
 --
 -- One row per plan and currency, over the report's days. A customer is of the plan that earned most from it in the last month
--- in which any plan did, `(no plan)` where none did: free, trial and internal customers, whose cost is never dropped. All that
+-- in which any plan did (`last_plans`), `(no plan)` where none did: free, trial and internal customers, whose cost is never dropped. All that
 -- a customer earns and costs counts for its plan. Percentiles are by nearest rank over the plan's customers.
 -- `break_even_calls` is revenue per customer / cost per call: as many calls as the plan can carry. `price_at_target` is what
 -- a customer must earn to leave the target margin at the average cost. `under_water` customers cost more than they earn.
-WITH last_plans AS (
-    SELECT customer_id, plan
-    FROM (
-        SELECT customer_id, plan, row_number() OVER (PARTITION BY customer_id ORDER BY month DESC) AS place
-        FROM customer_plans
-    ) AS months
-    WHERE place = 1
-),
-customers AS (
+WITH customers AS (
     SELECT coalesce(plan, '(no plan)') AS plan, currency, margins.customer_id,
            sum(revenue) AS revenue, sum(model_cost + other_cogs) AS cost, sum(calls) AS calls,
            CASE WHEN max(CASE WHEN cost_status <> 'no_usage' THEN 1 ELSE 0 END) = 1 THEN 1 ELSE 0 END AS has_usage

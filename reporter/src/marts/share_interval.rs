@@ -5,19 +5,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{AsArray, Decimal128Builder};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::DataType;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use marginlake_lake::schema::MONEY_PRECISION;
 
-use super::functions::PERCENT_SCALE;
+use super::functions::{PERCENT, PERCENT_SCALE, counts, decimals};
 use crate::revenue::money::multiply_divide_half_even;
 
 /// What the square of z is counted in.
 const UNIT: i128 = 1_000_000_000;
 /// The square of 1.959964, z at 97.5 %.
 const Z_SQUARED: i128 = 3_841_458_821;
-const PERCENT: i128 = 100 * 10_i128.pow(PERCENT_SCALE as u32);
 
 /// An end of the interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +30,9 @@ pub(super) fn share_udfs() -> [ScalarUDF; 2] {
     [("share_low", End::Low), ("share_high", End::High)].map(|(name, end)| {
         let share = move |arguments: &[ColumnarValue]| {
             let columns = ColumnarValue::values_to_arrays(arguments)?;
-            let [parts, wholes] = [0, 1].map(|at: usize| columns[at].as_primitive::<Int64Type>());
-            let mut shares = Decimal128Builder::new().with_precision_and_scale(MONEY_PRECISION, PERCENT_SCALE)?;
-            for (part, whole) in parts.iter().zip(wholes) {
-                shares.append_option(
-                    part.zip(whole)
-                        .and_then(|(part, whole)| limit(part.into(), whole.into(), end)),
-                );
-            }
-            Ok(ColumnarValue::Array(Arc::new(shares.finish())))
+            let rows = counts(&columns[0]).iter().zip(counts(&columns[1]));
+            let limit = |(part, whole): (Option<i64>, Option<i64>)| limit(part?.into(), whole?.into(), end);
+            decimals(PERCENT_SCALE, rows.map(limit))
         };
         create_udf(
             name,

@@ -2,8 +2,8 @@
 //! folder once they are many. What a report needs of its memory does not grow with the lake.
 //!
 //! The file of a mart is encoded once, as the lake encodes: `--out` gets it under another name, and the mart's table gets
-//! its row groups, each of one day, as they are. Rows come out in blocks of one size however they
-//! went in: the same rows are the same bytes, whatever ran beside them.
+//! its row groups, each of one day, as they are. Rows come out in blocks of one size however they went in: the same rows are
+//! the same bytes, whatever ran beside them.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -298,20 +298,18 @@ fn write_days(file: File, schema: &SchemaRef, blocks: impl IntoIterator<Item = R
     let has_days = schema.fields().first().is_some_and(|field| field.name() == DATE);
     let mut last = None;
     for block in blocks {
-        let dates = has_days.then(|| block.column(0).as_primitive::<Date32Type>().values());
+        if !has_days {
+            writer.write(&block)?;
+            continue;
+        }
         let mut at = 0;
-        while at < block.num_rows() {
-            let rows = match dates {
-                None => block.num_rows(),
-                Some(dates) => dates[at..].iter().take_while(|date| **date == dates[at]).count(),
-            };
-            let day = dates.map(|dates| dates[at]);
-            if last.is_some_and(|last| last != day) {
+        for of_day in block.column(0).as_primitive::<Date32Type>().values().chunk_by(|a, b| a == b) {
+            if last.is_some_and(|last| last != of_day[0]) {
                 writer.close_group()?;
             }
-            writer.write(&block.slice(at, rows))?;
-            last = Some(day);
-            at += rows;
+            writer.write(&block.slice(at, of_day.len()))?;
+            last = Some(of_day[0]);
+            at += of_day.len();
         }
     }
     writer.finish()

@@ -23,6 +23,7 @@ use crate::shell::{Format, LongWriter};
 
 /// Tells our folders from others.
 const MARKER: &str = ".marginlake-report";
+
 /// A report on its way to `out`. Files of marts are begun as soon as their rows are made. What is dropped unfinished leaves
 /// nothing behind.
 pub struct Publication {
