@@ -11,6 +11,7 @@ use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::{Action, StructType};
 use deltalake::logstore::{LogStoreRef, StorageConfig, get_actions, logstore_for, logstore_with};
 use deltalake::operations::create::CreateBuilder;
+use deltalake::table::config::TableProperty;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use object_store::ObjectStore;
 
@@ -18,6 +19,17 @@ use crate::local_store::SyncedFileSystem;
 use crate::location::Location;
 use crate::schema::{DATE, Table};
 use crate::{LakeError, durable};
+
+/// Versions after which a handle is loaded anew instead of brought forward: as often as the library writes a checkpoint.
+///
+/// A handle that is brought forward keeps what each commit brought as Arrow arrays of their own, some kilobytes for a single
+/// file; a loaded one has the rows of the checkpoint side by side, some hundred bytes a file.
+const RELOAD_AFTER: u64 = 100;
+
+/// Delta's property for how many columns have their least, greatest and nulls in the log. We write none
+/// ([`crate::data_file`]), but the library keeps a place for each, of every file, as long as a table does not say so; and
+/// other writers would add them for money, as floating point.
+const INDEXED_COLUMNS: TableProperty = TableProperty::DataSkippingNumIndexedCols;
 
 /// A directory or object-store URL with one Delta table per folder.
 #[derive(Debug, Clone)]
@@ -62,7 +74,7 @@ impl Lake {
     pub async fn ensure_named(&self, name: &str, schema: &SchemaRef, partitions: &[&str]) -> Result<LakeTable, LakeError> {
         if let Some(table) = self.load(name, None).await? {
             self.sync_names(name)?;
-            return table.with_columns_of(schema).await;
+            return table.with_columns_of(schema).await?.with_row_counts_only().await;
         }
         match self.create(name, schema, partitions).await {
             Ok(()) | Err(LakeError::Conflict { .. }) => {}
@@ -98,6 +110,7 @@ impl Lake {
             .with_table_name(name)
             .with_columns(schema.fields().cloned())
             .with_partition_columns(partitions.iter().copied())
+            .with_configuration_property(INDEXED_COLUMNS, Some("0"))
             .await
             .map_err(|error| LakeError::delta("create", name, error))?;
         self.sync_names(name)
@@ -167,6 +180,7 @@ impl Lake {
             Ok(inner) => Ok(Some(LakeTable {
                 name: name.to_owned(),
                 local,
+                loaded: inner.version(),
                 inner,
             })),
             Err(DeltaTableError::NotATable(_)) => Ok(None),
@@ -187,6 +201,8 @@ pub struct LakeTable {
     pub(crate) name: String,
     pub(crate) local: Option<PathBuf>,
     pub(crate) inner: DeltaTable,
+    /// The version that was loaded whole; the handle was brought forward from there.
+    loaded: Option<u64>,
 }
 
 /// One live data file of a table.
@@ -218,10 +234,15 @@ impl LakeTable {
 
     /// Moves the handle to the newest version.
     pub async fn refresh(&mut self) -> Result<(), LakeError> {
-        self.inner
-            .update_state()
-            .await
-            .map_err(|error| LakeError::delta("refresh", &self.name, error))
+        let failed = |error| LakeError::delta("refresh", &self.name, error);
+        self.inner.update_state().await.map_err(failed)?;
+        if self.inner.version() >= self.loaded.map(|version| version + RELOAD_AFTER) {
+            let mut whole = DeltaTable::new(self.inner.log_store());
+            whole.load().await.map_err(failed)?;
+            self.loaded = whole.version();
+            self.inner = whole;
+        }
+        Ok(())
     }
 
     /// Columns, partition columns included.
@@ -252,6 +273,18 @@ impl LakeTable {
         self.inner = table.map_err(|error| LakeError::delta("add columns to", &self.name, error))?;
         let version = self.inner.version().unwrap_or(0);
         self.sync_commit(version)?;
+        Ok(self)
+    }
+
+    /// Says so in a table that was made before this was said (and by nobody else: an owner may want more).
+    async fn with_row_counts_only(mut self) -> Result<Self, LakeError> {
+        if self.state()?.table_config().data_skipping_num_indexed_cols.is_some() {
+            return Ok(self);
+        }
+        let properties = [(INDEXED_COLUMNS.as_ref().to_owned(), "0".to_owned())].into();
+        let table = self.inner.clone().set_tbl_properties().with_properties(properties).await;
+        self.inner = table.map_err(|error| LakeError::delta("set a property of", &self.name, error))?;
+        self.sync_commit(self.inner.version().unwrap_or(0))?;
         Ok(self)
     }
 
@@ -352,4 +385,70 @@ fn follow(added: &mut BTreeSet<String>, actions: Vec<Action>) {
 
 pub(crate) fn date_of(partition: &std::collections::HashMap<String, Option<String>>) -> Option<NaiveDate> {
     partition.get(DATE)?.as_deref()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Date32Array, Int64Array, RecordBatch};
+    use arrow::datatypes::{DataType, Field, Schema};
+
+    use super::*;
+
+    fn rows() -> RecordBatch {
+        let schema = Schema::new(vec![
+            Field::new(DATE, DataType::Date32, false),
+            Field::new("count", DataType::Int64, true),
+        ]);
+        let columns: [arrow::array::ArrayRef; 2] = [Arc::new(Date32Array::from(vec![1])), Arc::new(Int64Array::from(vec![1]))];
+        RecordBatch::try_new(Arc::new(schema), columns.to_vec()).expect("a batch")
+    }
+
+    /// Bytes of what a handle keeps, as the library would write it down: each batch of files on its own.
+    fn kept(table: &LakeTable) -> usize {
+        serde_json::to_vec(table.state().expect("a state")).expect("written").len()
+    }
+
+    #[tokio::test]
+    async fn a_handle_does_not_grow_with_the_commits_that_it_was_brought_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::open(folder.path().to_str().expect("a path")).expect("a lake");
+        let rows = rows();
+        let mut table = lake.ensure_named("things", &rows.schema(), &[DATE]).await.expect("made");
+        let mut most = 0;
+        for commit in 0..RELOAD_AFTER + 5 {
+            table.append(std::slice::from_ref(&rows)).await.expect("appended");
+            if commit == RELOAD_AFTER - 5 {
+                most = kept(&table);
+            }
+        }
+        let whole = lake.table("things").await.expect("opened").expect("there");
+        assert_eq!(whole.files().expect("files"), table.files().expect("files"));
+        assert!(kept(&table) < most / 4, "{} of {most}", kept(&table));
+    }
+
+    #[tokio::test]
+    async fn a_table_of_an_older_version_is_told_once_that_rows_alone_are_counted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::open(folder.path().to_str().expect("a path")).expect("a lake");
+        let rows = rows();
+        let made = lake.ensure_named("things", &rows.schema(), &[DATE]).await.expect("made");
+        let older = [(INDEXED_COLUMNS.as_ref().to_owned(), "7".to_owned())].into();
+        let older = made.inner.clone().set_tbl_properties().with_properties(older).await;
+        assert_eq!(older.expect("set").version(), Some(1));
+        let owners = lake.ensure_named("things", &rows.schema(), &[DATE]).await.expect("there");
+        assert_eq!(owners.version(), 1, "what an owner says stays");
+
+        let fields: Result<StructType, _> = rows.schema().as_ref().try_into_kernel();
+        let url = lake.location.table_url("older").expect("a name");
+        std::fs::create_dir_all(folder.path().join("older")).expect("a folder");
+        let create = CreateBuilder::new().with_log_store(lake.log_store("older", &url).expect("a store"));
+        let create = create.with_columns(fields.expect("columns").fields().cloned());
+        create.with_partition_columns([DATE]).await.expect("made as it was");
+        for _ in 0..2 {
+            let table = lake.ensure_named("older", &rows.schema(), &[DATE]).await.expect("there");
+            let indexed = table.state().expect("a state").table_config().data_skipping_num_indexed_cols;
+            assert!(indexed.is_some());
+            assert_eq!(table.version(), 1);
+        }
+    }
 }
