@@ -11,7 +11,6 @@ use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::{Action, StructType};
 use deltalake::logstore::{LogStoreRef, StorageConfig, get_actions, logstore_for, logstore_with};
 use deltalake::operations::create::CreateBuilder;
-use deltalake::table::config::TableProperty;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use object_store::ObjectStore;
 
@@ -22,14 +21,9 @@ use crate::{LakeError, durable};
 
 /// Versions after which a handle is loaded anew instead of brought forward: as often as the library writes a checkpoint.
 ///
-/// A handle that is brought forward keeps what each commit brought as Arrow arrays of their own, some kilobytes for a single
-/// file; a loaded one has the rows of the checkpoint side by side, some hundred bytes a file.
+/// A handle that is brought forward keeps what each commit brought as Arrow arrays of their own, a hundred kilobytes for a single
+/// file, and looks through all of them at each step; a loaded one has the rows of the checkpoint side by side.
 const RELOAD_AFTER: u64 = 100;
-
-/// Delta's property for how many columns have their least, greatest and nulls in the log. We write none
-/// ([`crate::data_file`]), but the library keeps a place for each, of every file, as long as a table does not say so; and
-/// other writers would add them for money, as floating point.
-const INDEXED_COLUMNS: TableProperty = TableProperty::DataSkippingNumIndexedCols;
 
 /// A directory or object-store URL with one Delta table per folder.
 #[derive(Debug, Clone)]
@@ -74,7 +68,7 @@ impl Lake {
     pub async fn ensure_named(&self, name: &str, schema: &SchemaRef, partitions: &[&str]) -> Result<LakeTable, LakeError> {
         if let Some(table) = self.load(name, None).await? {
             self.sync_names(name)?;
-            return table.with_columns_of(schema).await?.with_row_counts_only().await;
+            return table.with_columns_of(schema).await;
         }
         match self.create(name, schema, partitions).await {
             Ok(()) | Err(LakeError::Conflict { .. }) => {}
@@ -110,7 +104,6 @@ impl Lake {
             .with_table_name(name)
             .with_columns(schema.fields().cloned())
             .with_partition_columns(partitions.iter().copied())
-            .with_configuration_property(INDEXED_COLUMNS, Some("0"))
             .await
             .map_err(|error| LakeError::delta("create", name, error))?;
         self.sync_names(name)
@@ -276,18 +269,6 @@ impl LakeTable {
         Ok(self)
     }
 
-    /// Says so in a table that was made before this was said (and by nobody else: an owner may want more).
-    async fn with_row_counts_only(mut self) -> Result<Self, LakeError> {
-        if self.state()?.table_config().data_skipping_num_indexed_cols.is_some() {
-            return Ok(self);
-        }
-        let properties = [(INDEXED_COLUMNS.as_ref().to_owned(), "0".to_owned())].into();
-        let table = self.inner.clone().set_tbl_properties().with_properties(properties).await;
-        self.inner = table.map_err(|error| LakeError::delta("set a property of", &self.name, error))?;
-        self.sync_commit(self.inner.version().unwrap_or(0))?;
-        Ok(self)
-    }
-
     /// The last committed version of the application transaction `app_id`.
     pub async fn transaction_version(&self, app_id: &str) -> Result<Option<i64>, LakeError> {
         let log_store = self.inner.log_store();
@@ -424,31 +405,5 @@ mod tests {
         let whole = lake.table("things").await.expect("opened").expect("there");
         assert_eq!(whole.files().expect("files"), table.files().expect("files"));
         assert!(kept(&table) < most / 4, "{} of {most}", kept(&table));
-    }
-
-    #[tokio::test]
-    async fn a_table_of_an_older_version_is_told_once_that_rows_alone_are_counted() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let lake = Lake::open(folder.path().to_str().expect("a path")).expect("a lake");
-        let rows = rows();
-        let made = lake.ensure_named("things", &rows.schema(), &[DATE]).await.expect("made");
-        let older = [(INDEXED_COLUMNS.as_ref().to_owned(), "7".to_owned())].into();
-        let older = made.inner.clone().set_tbl_properties().with_properties(older).await;
-        assert_eq!(older.expect("set").version(), Some(1));
-        let owners = lake.ensure_named("things", &rows.schema(), &[DATE]).await.expect("there");
-        assert_eq!(owners.version(), 1, "what an owner says stays");
-
-        let fields: Result<StructType, _> = rows.schema().as_ref().try_into_kernel();
-        let url = lake.location.table_url("older").expect("a name");
-        std::fs::create_dir_all(folder.path().join("older")).expect("a folder");
-        let create = CreateBuilder::new().with_log_store(lake.log_store("older", &url).expect("a store"));
-        let create = create.with_columns(fields.expect("columns").fields().cloned());
-        create.with_partition_columns([DATE]).await.expect("made as it was");
-        for _ in 0..2 {
-            let table = lake.ensure_named("older", &rows.schema(), &[DATE]).await.expect("there");
-            let indexed = table.state().expect("a state").table_config().data_skipping_num_indexed_cols;
-            assert!(indexed.is_some());
-            assert_eq!(table.version(), 1);
-        }
     }
 }

@@ -60,7 +60,9 @@ pub struct ReportCalls<'a> {
 #[derive(Debug, Clone)]
 pub struct Facts {
     months: Window,
-    cells: Arc<Spool>,
+    /// The days of each part of the cells.
+    pub(super) parts: Vec<Window>,
+    pub(super) cells: Arc<Spool>,
     receipts: Arc<Spool>,
 }
 
@@ -82,12 +84,14 @@ pub async fn register_calls(session: &SessionContext, calls: &ReportCalls<'_>) -
         .collect();
     let mut cells = Cells::new();
     let days_with_calls = calls_by_day(session).await?;
-    for days in parts(&days_with_calls, CALLS_AT_A_TIME) {
-        register_months(session, days, calls.currency).await?;
+    let parts = parts(&days_with_calls, CALLS_AT_A_TIME);
+    for days in &parts {
+        register_months(session, *days, calls.currency).await?;
         cells.add(session, &plans).await?;
     }
     let facts = Facts {
         months,
+        parts,
         cells: Arc::new(cells.calls.finish()?),
         receipts: Arc::new(cells.receipts.finish()?),
     };
@@ -166,7 +170,7 @@ async fn calls_by_day(session: &SessionContext) -> Result<Vec<(Day, i64)>, DataF
 }
 
 /// Days in order, as many together as have about `most` rows.
-fn parts(days: &[(Day, i64)], most: i64) -> impl Iterator<Item = Window> + use<> {
+fn parts(days: &[(Day, i64)], most: i64) -> Vec<Window> {
     let mut parts: Vec<Window> = Vec::new();
     let mut rows = most;
     for (day, count) in days {
@@ -178,7 +182,7 @@ fn parts(days: &[(Day, i64)], most: i64) -> impl Iterator<Item = Window> + use<>
             }
         }
     }
-    parts.into_iter()
+    parts
 }
 
 /// Registers `outcomes`, and the calls that they are about: none where nobody told an outcome, since asking what became of

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::ops::AddAssign;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray, StringArray, StringViewArray};
+use arrow::array::{Array, ArrayAccessor, ArrayRef, ArrowPrimitiveType, PrimitiveArray, StringArray};
 use arrow::datatypes::ArrowNativeType;
 use hashbrown::HashTable;
 use rustc_hash::{FxBuildHasher, FxHashMap};
@@ -32,7 +32,7 @@ impl Names {
     }
 
     /// The numbers of a column. Rows that follow each other are often alike.
-    pub(super) fn numbers(&mut self, column: &StringViewArray) -> Vec<u32> {
+    pub(super) fn numbers<'a>(&mut self, column: impl ArrayAccessor<Item = &'a str>) -> Vec<u32> {
         let mut last: Option<(&str, u32)> = None;
         let mut numbers = Vec::with_capacity(column.len());
         for row in 0..column.len() {
@@ -49,6 +49,20 @@ impl Names {
             numbers.push(number);
         }
         numbers
+    }
+
+    /// What all names begin with. Those in brackets are not of the user's making and do not count.
+    pub(super) fn shared_beginning(&self) -> &[u8] {
+        let mut names = self
+            .names
+            .iter()
+            .map(|name| name.as_bytes())
+            .filter(|name| !name.starts_with(b"("));
+        let Some(first) = names.next() else { return &[] };
+        names.fold(first, |shared, name| {
+            let alike = shared.iter().zip(name).take_while(|(left, right)| left == right).count();
+            &shared[..alike]
+        })
     }
 
     /// The name of a number.

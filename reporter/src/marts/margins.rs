@@ -1,19 +1,21 @@
 //! The margin marts without the engine: the rows of `margin_by_*.sql` and of `margin_daily.sql`, by one merge.
 //!
-//! What keys earn and what bills cost them lies in memory, in the order of keys; calls come from the engine, added up by day, key
+//! What keys earn and what bills cost them lies in memory, in the order of keys; calls come added up by day, key
 //! and currency and in that order. Walking all three side by side makes each row once and in its place, where the SQL would join
 //! and sort as many rows as there are keys and days. The SQL stays what the marts mean: tests hold the two against each other.
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{AsArray, Decimal128Array, Int64Array, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
-use futures::StreamExt;
 use marginlake_lake::schema::{self, MONEY_PRECISION, MONEY_SCALE};
 
+use super::facts::{Facts, ReportCalls};
+use super::key_days::key_days;
+use super::key_sums::KeySums;
 use super::margin_rows::{MarginRows, MarginSums};
 use super::spool::SpoolWriter;
 use super::{Window, texts};
@@ -21,43 +23,30 @@ use crate::allocate::{CostClass, Dimension, KeyAmounts, KeyCost};
 use crate::revenue::Amount;
 use crate::revenue::time::Day;
 
-/// What calls cost each key on each day: what the marts read of `call_cells`.
-const CALLS: &str = "sum(model_cost) AS model_cost, sum(other_cogs) AS other_cogs, sum(variable_cost) AS variable_cost, \
-    sum(not_cogs_cost) AS not_cogs_cost, sum(error_cost) AS error_cost, sum(calls) AS calls, sum(unpriced_calls) AS unpriced_calls, \
-    sum(unpriced_tokens) AS unpriced_tokens, sum(unbounded_calls) AS unbounded_calls, sum(known_costs) AS known_costs, \
-    sum(error_calls) AS error_calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens, \
-    sum(cache_read_tokens) AS cache_read_tokens";
-const AMOUNTS: usize = 5;
-const COUNTS: usize = 9;
+/// What takes the rows of a dimension.
+pub(crate) struct MarginWriters<'a> {
+    /// Those of its mart.
+    pub(crate) rows: &'a mut SpoolWriter,
+    /// The same, added up by key.
+    pub(crate) sums: &'a mut KeySums,
+    /// Where asked for, those of the mart of days.
+    pub(crate) days: Option<&'a mut SpoolWriter>,
+}
 
-/// Makes the mart of a dimension, and, where asked for, the mart of days beside it. The session must have `call_cells` and
-/// `dearest_rate`; `revenue` and `costs` are in the order of their makers.
+/// Makes the marts of a dimension. The session must have `dearest_rate`; `revenue` and `costs` are in the order of their
+/// makers.
 pub(crate) async fn margins(
     session: &SessionContext,
+    (facts, calls): (&Facts, &ReportCalls<'_>),
     dimension: Dimension,
-    window: Window,
     (revenue, costs): (&[KeyAmounts], &[KeyCost]),
-    into: &mut SpoolWriter,
-    days: Option<&mut SpoolWriter>,
+    into: MarginWriters<'_>,
 ) -> Result<(), DataFusionError> {
     let dearest = dearest_rates(session).await?;
-    let mut merge = Merge::new(window, revenue, costs, Margins::new(into, days, &dearest));
-    let sql = format!(
-        "SELECT date, {key} AS key, currency, {CALLS} FROM call_cells GROUP BY date, {key}, currency ORDER BY date, key, currency",
-        key = dimension.key_column(),
-    );
-    let mut calls = session.sql(&sql).await?.execute_stream().await?;
-    while let Some(batch) = calls.next().await {
-        let rows = CallRows::of(&batch?)?;
-        for row in 0..rows.len() {
-            merge.calls(
-                rows.day(row),
-                rows.keys.value(row),
-                rows.currencies.value(row),
-                rows.sums(row),
-            )?;
-        }
-    }
+    let mut merge = Merge::new(calls.window, revenue, costs, Margins::new(into, &dearest));
+    key_days(facts, dimension, calls, |day, key, currency, sums| {
+        merge.calls(day, (key, currency), sums)
+    })?;
     merge.finish()
 }
 
@@ -76,77 +65,6 @@ async fn dearest_rates(session: &SessionContext) -> Result<HashMap<String, (i128
         }
     }
     Ok(rates)
-}
-
-/// Calls as they come from the engine.
-struct CallRows {
-    dates: ArrayRef,
-    keys: StringArray,
-    currencies: StringArray,
-    amounts: [Decimal128Array; AMOUNTS],
-    counts: [Int64Array; COUNTS],
-}
-
-impl CallRows {
-    fn of(batch: &RecordBatch) -> Result<CallRows, DataFusionError> {
-        let mut money = Vec::with_capacity(AMOUNTS);
-        for column in 3..3 + AMOUNTS {
-            money.push(amounts(batch, column)?);
-        }
-        let mut numbers = Vec::with_capacity(COUNTS);
-        for column in 3 + AMOUNTS..3 + AMOUNTS + COUNTS {
-            numbers.push(counts(batch, column)?);
-        }
-        Ok(CallRows {
-            dates: cast(batch.column(0), &DataType::Date32)?,
-            keys: texts(batch, 1)?,
-            currencies: texts(batch, 2)?,
-            amounts: money.try_into().expect("as many as were read"),
-            counts: numbers.try_into().expect("as many as were read"),
-        })
-    }
-
-    fn len(&self) -> usize {
-        self.keys.len()
-    }
-
-    fn day(&self, row: usize) -> Day {
-        self.dates.as_primitive::<Date32Type>().value(row)
-    }
-
-    fn sums(&self, row: usize) -> MarginSums {
-        let known = |column: &Decimal128Array| if column.is_valid(row) { column.value(row) } else { 0 };
-        let [model_cost, other_cogs, variable_cost, not_cogs_cost, error_cost] = self.amounts.each_ref().map(known);
-        let count = |column: &Int64Array| column.is_valid(row).then(|| column.value(row));
-        let [
-            calls,
-            unpriced_calls,
-            unpriced_tokens,
-            unbounded_calls,
-            known_costs,
-            error_calls,
-            input_tokens,
-            output_tokens,
-            cache_read_tokens,
-        ] = self.counts.each_ref().map(count);
-        MarginSums {
-            model_cost,
-            other_cogs,
-            variable_cost,
-            not_cogs_cost,
-            error_cost,
-            calls: calls.unwrap_or(0),
-            unpriced_calls: unpriced_calls.unwrap_or(0),
-            unpriced_tokens: unpriced_tokens.unwrap_or(0),
-            unbounded_calls: unbounded_calls.unwrap_or(0),
-            known_costs: known_costs.unwrap_or(0),
-            error_calls: error_calls.unwrap_or(0),
-            input_tokens,
-            output_tokens,
-            cache_read_tokens,
-            ..MarginSums::default()
-        }
-    }
 }
 
 fn amounts(batch: &RecordBatch, column: usize) -> Result<Decimal128Array, DataFusionError> {
@@ -244,7 +162,7 @@ impl<'a, 'b> Merge<'a, 'b> {
     }
 
     /// Takes what the calls of a key cost on a day; days, keys and currencies in order.
-    fn calls(&mut self, day: Day, key: &str, currency: &str, sums: MarginSums) -> Result<(), DataFusionError> {
+    fn calls(&mut self, day: Day, (key, currency): (&str, &str), sums: MarginSums) -> Result<(), DataFusionError> {
         while self.day < day {
             self.leave_day()?;
         }
@@ -316,20 +234,18 @@ struct Days<'b> {
 struct Margins<'b> {
     rows: MarginRows<'b>,
     into: &'b mut SpoolWriter,
+    sums: &'b mut KeySums,
     days: Option<Days<'b>>,
 }
 
 impl<'b> Margins<'b> {
-    fn new(
-        into: &'b mut SpoolWriter,
-        days: Option<&'b mut SpoolWriter>,
-        dearest: &'b HashMap<String, (i128, i64)>,
-    ) -> Margins<'b> {
+    fn new(into: MarginWriters<'b>, dearest: &'b HashMap<String, (i128, i64)>) -> Margins<'b> {
         let of_days: SchemaRef = schema::margin_mart(&[]);
         Margins {
-            rows: MarginRows::new(into.schema(), dearest),
-            into,
-            days: days.map(|into| Days {
+            rows: MarginRows::new(into.rows.schema(), dearest),
+            into: into.rows,
+            sums: into.sums,
+            days: into.days.map(|into| Days {
                 of_day: Vec::new(),
                 rows: MarginRows::new(of_days, dearest),
                 into,
@@ -345,10 +261,14 @@ impl<'b> Margins<'b> {
             }
         }
         self.rows.push(day, Some(key), currency, sums);
-        if self.rows.is_full() {
-            self.into.push(self.rows.take()?)?;
-        }
-        Ok(())
+        if self.rows.is_full() { self.push() } else { Ok(()) }
+    }
+
+    /// Moves the rows so far to where they belong.
+    fn push(&mut self) -> Result<(), DataFusionError> {
+        let rows = self.rows.take()?;
+        self.sums.add(&rows)?;
+        self.into.push(rows)
     }
 
     fn end_of_day(&mut self, day: Day) -> Result<(), DataFusionError> {
@@ -362,7 +282,7 @@ impl<'b> Margins<'b> {
     }
 
     fn finish(mut self) -> Result<(), DataFusionError> {
-        self.into.push(self.rows.take()?)?;
+        self.push()?;
         match self.days {
             Some(Days { mut rows, into, .. }) => into.push(rows.take()?),
             None => Ok(()),

@@ -7,6 +7,7 @@ mod facts;
 mod functions;
 mod groups;
 mod inputs;
+mod key_days;
 mod key_sums;
 mod margin_rows;
 mod margins;
@@ -35,8 +36,8 @@ pub(crate) use facts::{register, register_again};
 pub use functions::{percent_of_udf, register_functions};
 pub use inputs::{Window, customers_with_usage, daily_usage, usage_days};
 pub(crate) use inputs::{cost_rows, counts, revenue_rows};
-pub(crate) use key_sums::key_sums;
-pub(crate) use margins::margins;
+pub(crate) use key_sums::{KeySums, key_sums};
+pub(crate) use margins::{MarginWriters, margins};
 pub(crate) use spool::{Purpose, Spool, SpoolWriter};
 pub use weights::{Spread, customer_weights, month_weights};
 

@@ -21,8 +21,8 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use marginlake_lake::ParquetWriter;
 use marginlake_lake::schema::DATE;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -214,6 +214,31 @@ impl Spool {
                 Box::new(reader.with_batch_size(BLOCK_ROWS).build()?)
             }
         })
+    }
+
+    /// Some columns of the rows, in the order in which they are named, block by block.
+    pub(crate) fn columns(
+        &self,
+        names: &[&str],
+    ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + '_>, ArrowError> {
+        let places: Vec<usize> = names
+            .iter()
+            .map(|name| self.schema.index_of(name))
+            .collect::<Result<_, _>>()?;
+        let batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + '_> = match &self.kept {
+            Kept::Memory(batches) => {
+                return Ok(Box::new(batches.iter().map(move |batch| batch.project(&places))));
+            }
+            Kept::File { path, .. } => {
+                let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+                let these = ProjectionMask::roots(reader.parquet_schema(), places.iter().copied());
+                Box::new(reader.with_projection(these).with_batch_size(BLOCK_ROWS).build()?)
+            }
+        };
+        // The file gives them in its own order.
+        let in_file = |place: &usize| places.iter().filter(|other| *other < place).count();
+        let order: Vec<usize> = places.iter().map(in_file).collect();
+        Ok(Box::new(batches.map(move |batch| batch?.project(&order))))
     }
 
     /// The rows, where they are in memory.

@@ -51,7 +51,7 @@ pub(super) async fn changed(
         ..calls.clone()
     };
     // The session reads what these keep.
-    let _facts = match earned.facts.reach(both.window) {
+    let facts = match earned.facts.reach(both.window) {
         true => {
             marts::register_again(&own, &both, earned.facts).await?;
             earned.facts.clone()
@@ -69,10 +69,8 @@ pub(super) async fn changed(
                 costs: &costs,
                 ..sources.clone()
             };
-            let made = by_dimension(&own, &sources, Dimension::Customer).await?;
-            let mart = made.marts.iter().find(|(name, _)| *name == "margin_by_customer");
-            let (_, rows) = mart.expect("there is a mart of customers");
-            by_period(rows, periods, calls)?
+            let made = by_dimension(&own, &facts, &sources, Dimension::Customer).await?;
+            by_period(&made.mart.1, periods, calls)?
         }
     };
     let (came, went) = came_and_went(&customers);

@@ -16,7 +16,9 @@ use crate::allocate::{
     self, CostPools, Dimension, KeyAmounts, KeyCost, MonthWeights, RevenueKey, RevenuePools, SpreadKey, Weight, WeightTable,
 };
 use crate::close::Held;
-use crate::marts::{self, FINDING_MARTS, Facts, MARGIN_MARTS, Mart, Purpose, ReportCalls, Spool, SpoolWriter, Spread};
+use crate::marts::{
+    self, FINDING_MARTS, Facts, KeySums, MARGIN_MARTS, MarginWriters, Mart, Purpose, ReportCalls, Spool, SpoolWriter, Spread,
+};
 use crate::output::Sheet;
 use crate::progress;
 use crate::revenue::cash::Cash;
@@ -47,7 +49,7 @@ pub(super) struct Figures {
     /// What the marts were made of, for who asks about other days.
     pub(super) facts: Facts,
     /// The session's margin marts read these.
-    _key_sums: Vec<Spool>,
+    _key_sums: Vec<(&'static str, Spool)>,
 }
 
 /// Hears of each mart whose rows are final, while others are still being made.
@@ -66,11 +68,21 @@ pub(super) async fn figures(
     let mut made: BTreeMap<&str, Arc<Spool>> = BTreeMap::new();
     for dimension in Dimension::ALL {
         progress::step(&format!("margins by {}", dimension.name()));
-        let of_dimension = by_dimension(session, sources, dimension).await?;
+        let of_dimension = by_dimension(session, &facts, sources, dimension).await?;
         revenue_by_key.push(of_dimension.revenue);
         cost_by_key.push(of_dimension.costs);
-        for (name, rows) in of_dimension.marts {
-            let rows = held.keep(name, rows).await?;
+        let (name, fresh) = of_dimension.mart;
+        let rows = held.keep(name, Arc::clone(&fresh)).await?;
+        key_sums.push(match Arc::ptr_eq(&rows, &fresh) {
+            true => (name, of_dimension.sums),
+            // Closed months have other rows than those that were added up.
+            false => (name, marts::key_sums(dimension.key_column(), &rows)?),
+        });
+        let mut of_days = None;
+        if let Some((name, rows)) = of_dimension.days {
+            of_days = Some((name, held.keep(name, rows).await?));
+        }
+        for (name, rows) in [(name, rows)].into_iter().chain(of_days) {
             marts::register(session, name, rows.table(session).await?)?;
             heard(&Sheet {
                 name,
@@ -94,13 +106,8 @@ pub(super) async fn figures(
     let estimates = marts::estimates(session, sources.calls.window).await?;
     let estimates = held.keep("estimates", Arc::new(Spool::of_batch(estimates))).await?;
     marts::register(session, "estimates", estimates.table(session).await?)?;
-    progress::step("adds up the margins of keys");
-    for mart in &MARGIN_MARTS {
-        if let Some(key) = mart.keys.first() {
-            let sums = marts::key_sums(key, &made[mart.name])?;
-            marts::register(session, mart.name, sums.table(session).await?)?;
-            key_sums.push(sums);
-        }
+    for (name, sums) in &key_sums {
+        marts::register(session, name, sums.table(session).await?)?;
     }
     for mart in of_sums {
         made.insert(mart.name, finding(session, mart, held).await?);
@@ -163,33 +170,42 @@ impl Figures {
 pub(super) struct ByDimension {
     revenue: Arc<Spool>,
     costs: Arc<Spool>,
-    pub(super) marts: Vec<(&'static str, Arc<Spool>)>,
+    pub(super) mart: (&'static str, Arc<Spool>),
+    /// The rows of the mart added up by key.
+    sums: Spool,
+    /// The mart of days: of the customers' dimension.
+    days: Option<(&'static str, Arc<Spool>)>,
 }
 
 /// Makes the margin marts of one dimension. The session must have the calls added up.
 pub(super) async fn by_dimension(
     session: &SessionContext,
+    facts: &Facts,
     sources: &Sources<'_>,
     dimension: Dimension,
 ) -> Result<ByDimension, DataFusionError> {
     let window = sources.calls.window;
     let (revenue, costs) = by_key(session, sources, dimension).await?;
-    let rows_of = |mart: &Mart| (mart.name, SpoolWriter::new(mart.schema(), Purpose::Publish));
     let of_dimension = MARGIN_MARTS.iter().filter(|mart| mart.dimension() == Some(dimension));
     // Days have no keys of their own: they are added up along with those of customers.
     let (by_key, by_day): (Vec<&Mart>, Vec<&Mart>) = of_dimension.partition(|mart| !mart.keys.is_empty());
+    let rows_of = |mart: &Mart| (mart.name, SpoolWriter::new(mart.schema(), Purpose::Publish));
     let mut days = by_day.first().map(|mart| rows_of(mart));
     let (name, mut rows) = by_key.first().map(|mart| rows_of(mart)).expect("each dimension has a mart");
-    let days_rows = days.as_mut().map(|(_, rows)| rows);
-    marts::margins(session, dimension, window, (&revenue, &costs), &mut rows, days_rows).await?;
-    let mut made = Vec::new();
-    for (name, rows) in [(name, rows)].into_iter().chain(days) {
-        made.push((name, Arc::new(rows.finish()?)));
-    }
+    let mut sums = KeySums::new(dimension.key_column(), &rows.schema())?;
+    let writers = MarginWriters {
+        rows: &mut rows,
+        sums: &mut sums,
+        days: days.as_mut().map(|(_, rows)| rows),
+    };
+    marts::margins(session, (facts, &sources.calls), dimension, (&revenue, &costs), writers).await?;
+    let days = days.map(|(name, rows)| rows.finish().map(|rows| (name, Arc::new(rows))));
     Ok(ByDimension {
         revenue: Arc::new(marts::revenue_rows(dimension, &revenue, window)?),
         costs: Arc::new(marts::cost_rows(dimension, &costs, window)?),
-        marts: made,
+        mart: (name, Arc::new(rows.finish()?)),
+        sums: sums.finish()?,
+        days: days.transpose()?,
     })
 }
 
