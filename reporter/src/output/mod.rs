@@ -9,6 +9,7 @@ mod coverage;
 pub(crate) mod display;
 mod findings;
 mod listing;
+mod long_file;
 mod longest;
 mod margin;
 mod markdown;

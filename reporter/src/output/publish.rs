@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::alerts::alerts;
+use super::long_file::LongFile;
 use super::markdown::markdown;
 use super::page::html;
 use super::summary::summary;
@@ -19,7 +20,7 @@ use super::workbook::write_workbook;
 use super::writers::Writers;
 use super::{ReportModel, Sheet};
 use crate::report::{OutputFormat, ReportError};
-use crate::shell::{Format, LongWriter};
+use crate::shell::{Format, LongWriter, write_batch};
 
 /// Tells our folders from others.
 const MARKER: &str = ".marginlake-report";
@@ -140,17 +141,15 @@ fn rows(folder: &Path, sheet: &Sheet, formats: &[Format]) -> Result<(), ReportEr
     let mut files = Vec::new();
     for format in formats {
         let path = folder.join(format!("{}.{}", sheet.name, format.name()));
-        let file = fs::File::create(&path).map_err(failed(&path))?;
+        let file = LongFile::create(&path).map_err(failed(&path))?;
         files.push((LongWriter::new(file, &schema, *format), path));
     }
     for batch in sheet.rows.batches()? {
-        let batch = batch?;
-        for (file, path) in &mut files {
-            file.write(&batch).map_err(failed(path))?;
-        }
+        // They are on one disk: an error of one is an error of all.
+        write_batch(&batch?, files.iter_mut().map(|(file, _)| file)).map_err(failed(&files[0].1))?;
     }
     for (file, path) in files {
-        let synced = file.finish().and_then(|file| file.sync_all());
+        let synced = file.finish().and_then(LongFile::finish);
         synced.map_err(failed(&path))?;
     }
     Ok(())

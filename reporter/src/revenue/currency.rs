@@ -4,6 +4,9 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
+
+use rustc_hash::FxHashSet;
 
 /// An ISO 4217 code, upper case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +29,13 @@ const TWO_DECIMALS: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT 
     KHR KPW KYD KZT LAK LBP LKR LRD LSL LTL LVL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN \
     PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH \
     USD UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG ZWL CYP EEK MTL ROL SIT SKK TRL";
+
+/// All of them: asked for every line of an export.
+static KNOWN: LazyLock<FxHashSet<[u8; 3]>> = LazyLock::new(|| {
+    let lists = [TWO_DECIMALS, ZERO_DECIMALS, THREE_DECIMALS, FOUR_DECIMALS];
+    let codes = lists.iter().flat_map(|list| list.split_whitespace());
+    codes.map(|code| code.as_bytes().try_into().expect("three letters")).collect()
+});
 
 impl Currency {
     /// United States dollar, the currency of every price in the catalogue.
@@ -69,11 +79,11 @@ impl FromStr for Currency {
         if !code.iter().all(u8::is_ascii_uppercase) {
             return Err(UnknownCurrency);
         }
-        let currency = Currency(code);
-        let known = [TWO_DECIMALS, ZERO_DECIMALS, THREE_DECIMALS, FOUR_DECIMALS]
-            .iter()
-            .any(|list| list.split_whitespace().any(|listed| listed == currency.code()));
-        if known { Ok(currency) } else { Err(UnknownCurrency) }
+        if KNOWN.contains(&code) {
+            Ok(Currency(code))
+        } else {
+            Err(UnknownCurrency)
+        }
     }
 }
 

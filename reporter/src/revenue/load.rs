@@ -5,9 +5,10 @@
 mod once;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
 use super::detect::{because, detect};
@@ -268,7 +269,7 @@ fn choose<'a>(file: &TextFile, own: &'a [Mapping]) -> Result<(&'a Mapping, super
 }
 
 /// By source and id.
-type ByLine = HashMap<(Text, Text), usize>;
+type ByLine = FxHashMap<(Text, Text), usize>;
 
 #[cfg(test)]
 mod tests;

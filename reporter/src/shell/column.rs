@@ -14,26 +14,24 @@ use super::cell;
 /// Decimal places up to which the part behind the point is a `u64`, with a digit to spare.
 const MOST_PLACES: i8 = 18;
 
-/// One column on its way to text.
+/// One column on its way to text: the cell of one row after the other.
 pub(super) struct Column<'a> {
     array: &'a ArrayRef,
     nulls: Option<&'a NullBuffer>,
     values: Values<'a>,
+    /// The row of the cell.
+    row: Option<usize>,
+    /// The cell of a row before may be that of this row too: many columns hardly change.
+    changed: bool,
+    /// Of a number or a day: digits, points and signs, which no format quotes or escapes.
+    plain: Vec<u8>,
 }
 
 enum Values<'a> {
     Text(&'a StringArray),
     Count(&'a [i64]),
-    Decimal {
-        values: &'a [i128],
-        precision: u8,
-        scale: i8,
-    },
-    Day {
-        values: &'a [i32],
-        /// The day that was written last, as text: rows of one day stand together.
-        last: Option<(i32, String)>,
-    },
+    Decimal { values: &'a [i128], precision: u8, scale: i8 },
+    Day(&'a [i32]),
     Other,
 }
 
@@ -47,16 +45,57 @@ impl<'a> Column<'a> {
                 precision: *precision,
                 scale: *scale,
             },
-            DataType::Date32 => Values::Day {
-                values: array.as_primitive::<Date32Type>().values(),
-                last: None,
-            },
+            DataType::Date32 => Values::Day(array.as_primitive::<Date32Type>().values()),
             _ => Values::Other,
         };
         Column {
             array,
             nulls: array.nulls(),
             values,
+            row: None,
+            changed: true,
+            plain: Vec::new(),
+        }
+    }
+
+    /// Moves to the cell of a row.
+    pub(super) fn go_to(&mut self, row: usize) {
+        self.changed = self.row.is_none_or(|before| !self.are_alike(before, row));
+        self.row = Some(row);
+        if self.changed {
+            self.plain.clear();
+            match &self.values {
+                Values::Count(values) => self
+                    .plain
+                    .extend_from_slice(itoa::Buffer::new().format(values[row]).as_bytes()),
+                Values::Decimal {
+                    values,
+                    precision,
+                    scale,
+                } => decimal(values[row], *precision, *scale, &mut self.plain),
+                Values::Day(_) => self.plain.extend_from_slice(cell::text(self.array, row).as_bytes()),
+                Values::Text(_) | Values::Other => {}
+            }
+        }
+    }
+
+    /// True unless the cell is known to be that of the row before.
+    pub(super) fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    fn are_alike(&self, left: usize, right: usize) -> bool {
+        match (self.is_null(left), self.is_null(right)) {
+            (true, true) => return true,
+            (false, false) => {}
+            _ => return false,
+        }
+        match &self.values {
+            Values::Text(values) => values.value(left) == values.value(right),
+            Values::Count(values) => values[left] == values[right],
+            Values::Decimal { values, .. } => values[left] == values[right],
+            Values::Day(values) => values[left] == values[right],
+            Values::Other => false,
         }
     }
 
@@ -64,53 +103,35 @@ impl<'a> Column<'a> {
         self.nulls.is_some_and(|nulls| nulls.is_null(row))
     }
 
-    /// The value at `row` as a field of CSV; NULL is empty.
-    pub(super) fn csv(&mut self, row: usize, into: &mut Vec<u8>) {
-        if self.is_null(row) {
-            return;
-        }
+    /// The row that has a value; `None` where it is NULL.
+    fn valued(&self) -> Option<usize> {
+        self.row.filter(|row| !self.is_null(*row))
+    }
+
+    /// The cell as a field of CSV; NULL is empty.
+    pub(super) fn csv(&self, into: &mut Vec<u8>) {
+        let Some(row) = self.valued() else { return };
         match &self.values {
             Values::Text(values) => csv_text(values.value(row), into),
             Values::Other => csv_text(&cell::text(self.array, row), into),
-            _ => self.plain(row, into),
+            _ => into.extend_from_slice(&self.plain),
         }
     }
 
-    /// The value at `row` as JSON.
-    pub(super) fn json(&mut self, row: usize, into: &mut Vec<u8>) {
-        if self.is_null(row) {
+    /// The cell as JSON.
+    pub(super) fn json(&self, into: &mut Vec<u8>) {
+        let Some(row) = self.valued() else {
             return into.extend_from_slice(b"null");
-        }
+        };
         match &self.values {
             Values::Text(values) => json_text(values.value(row), into),
-            Values::Count(_) => self.plain(row, into),
+            Values::Count(_) => into.extend_from_slice(&self.plain),
             Values::Other => write!(into, "{}", cell::json(self.array, row)).expect("a vector takes all"),
-            _ => {
+            Values::Decimal { .. } | Values::Day(_) => {
                 into.push(b'"');
-                self.plain(row, into);
+                into.extend_from_slice(&self.plain);
                 into.push(b'"');
             }
-        }
-    }
-
-    /// Digits, points and signs, which no format quotes or escapes.
-    fn plain(&mut self, row: usize, into: &mut Vec<u8>) {
-        match &mut self.values {
-            Values::Count(values) => into.extend_from_slice(itoa::Buffer::new().format(values[row]).as_bytes()),
-            Values::Decimal {
-                values,
-                precision,
-                scale,
-            } => decimal(values[row], *precision, *scale, into),
-            Values::Day { values, last } => {
-                let day = values[row];
-                let (_, text) = match last {
-                    Some(last) if last.0 == day => last,
-                    last => last.insert((day, cell::text(self.array, row))),
-                };
-                into.extend_from_slice(text.as_bytes());
-            }
-            Values::Text(_) | Values::Other => {}
         }
     }
 }
@@ -212,12 +233,13 @@ mod tests {
             for array in columns(&rows, scale) {
                 let mut column = Column::new(&array);
                 for row in 0..array.len() {
+                    column.go_to(row);
                     let mut written = Vec::new();
-                    column.json(row, &mut written);
+                    column.json(&mut written);
                     prop_assert_eq!(String::from_utf8(written).unwrap(), cell::json(&array, row).to_string());
                     // Two fields, since a record of nothing at all is quoted.
                     let mut written = b"x,".to_vec();
-                    column.csv(row, &mut written);
+                    column.csv(&mut written);
                     let mut expected = csv::WriterBuilder::new().from_writer(Vec::new());
                     expected.write_record(["x", &cell::text(&array, row)]).unwrap();
                     let mut expected = expected.into_inner().unwrap();

@@ -8,5 +8,5 @@ mod write;
 
 pub(crate) use cell::text as cell_text;
 pub use prompt::prompt;
-pub(crate) use write::LongWriter;
 pub use write::{Format, write_rows};
+pub(crate) use write::{LongWriter, write_batch};

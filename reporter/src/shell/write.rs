@@ -63,7 +63,9 @@ pub fn write_rows(batches: &[RecordBatch], format: Format, into: &mut (impl Writ
         Format::Csv | Format::Json | Format::Ndjson => match batches.first() {
             Some(first) => {
                 let mut rows = LongWriter::new(into, &first.schema(), format);
-                batches.iter().try_for_each(|batch| rows.write(batch))?;
+                for batch in batches {
+                    write_batch(batch, std::iter::once(&mut rows))?;
+                }
                 rows.finish().map(drop)
             }
             None => Ok(()),
@@ -78,11 +80,29 @@ const BUFFER_BYTES: usize = 1 << 18;
 /// Rows are gathered: `into` needs no buffer of its own.
 pub(crate) struct LongWriter<W> {
     format: Format,
-    /// The name of each column as the beginning of a member of an object.
-    names: Vec<String>,
+    /// What stands in front of the cell of each column.
+    heads: Vec<String>,
+    /// Each column's head and cell of the row before: most are those of the next row too.
+    cells: Vec<Vec<u8>>,
     is_first: bool,
     buffer: Vec<u8>,
     into: W,
+}
+
+/// Rows behind those before, into all of some writers. Each cell is made to text once.
+pub(crate) fn write_batch<'w, W: Write + 'w>(
+    batch: &RecordBatch,
+    writers: impl Iterator<Item = &'w mut LongWriter<W>>,
+) -> io::Result<()> {
+    let mut writers: Vec<&mut LongWriter<W>> = writers.collect();
+    let mut columns: Vec<Column<'_>> = batch.columns().iter().map(Column::new).collect();
+    for row in 0..batch.num_rows() {
+        columns.iter_mut().for_each(|column| column.go_to(row));
+        for writer in &mut writers {
+            writer.row(&columns)?;
+        }
+    }
+    Ok(())
 }
 
 impl<W: Write> LongWriter<W> {
@@ -96,34 +116,44 @@ impl<W: Write> LongWriter<W> {
         }
         LongWriter {
             format,
-            names: member_names(schema),
+            heads: heads(schema, format),
+            cells: vec![Vec::new(); schema.fields().len()],
             is_first: true,
             buffer,
             into,
         }
     }
 
-    /// Rows behind those before.
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        let mut columns: Vec<Column<'_>> = batch.columns().iter().map(Column::new).collect();
-        let buffer = &mut self.buffer;
-        for row in 0..batch.num_rows() {
-            match self.format {
-                Format::Csv => record(&mut columns, row, buffer),
-                Format::Ndjson => {
-                    object(&self.names, &mut columns, row, buffer);
-                    buffer.push(b'\n');
-                }
-                _ => {
-                    buffer.extend_from_slice(if self.is_first { b"\n" } else { b",\n" });
-                    object(&self.names, &mut columns, row, buffer);
+    /// Writes the row that `columns` stand at.
+    fn row(&mut self, columns: &[Column<'_>]) -> io::Result<()> {
+        let is_csv = self.format == Format::Csv;
+        if self.format == Format::Json {
+            self.buffer.extend_from_slice(if self.is_first { b"\n" } else { b",\n" });
+        }
+        self.is_first = false;
+        let before = self.buffer.len();
+        for ((column, head), cell) in columns.iter().zip(&self.heads).zip(&mut self.cells) {
+            if column.is_changed() {
+                cell.clear();
+                cell.extend_from_slice(head.as_bytes());
+                if is_csv { column.csv(cell) } else { column.json(cell) }
+            }
+            self.buffer.extend_from_slice(cell);
+        }
+        match self.format {
+            // A line without anything would be no record.
+            Format::Csv if self.buffer.len() == before => self.buffer.extend_from_slice(b"\"\"\n"),
+            Format::Csv => self.buffer.push(b'\n'),
+            _ => {
+                self.buffer.extend_from_slice(if columns.is_empty() { b"{}" } else { b"}" });
+                if self.format == Format::Ndjson {
+                    self.buffer.push(b'\n');
                 }
             }
-            self.is_first = false;
-            if buffer.len() >= BUFFER_BYTES {
-                self.into.write_all(buffer)?;
-                buffer.clear();
-            }
+        }
+        if self.buffer.len() >= BUFFER_BYTES {
+            self.into.write_all(&self.buffer)?;
+            self.buffer.clear();
         }
         Ok(())
     }
@@ -139,22 +169,16 @@ impl<W: Write> LongWriter<W> {
     }
 }
 
-/// The name of each column as the beginning of a member of an object.
-fn member_names(schema: &Schema) -> Vec<String> {
-    let names = schema.fields().iter().enumerate().map(|(at, field)| {
+/// Commas of a record; of an object the names of its members too.
+fn heads(schema: &Schema, format: Format) -> Vec<String> {
+    let heads = schema.fields().iter().enumerate().map(|(at, field)| {
+        if format == Format::Csv {
+            return if at == 0 { String::new() } else { ",".to_owned() };
+        }
         let name = Value::from(field.name().as_str());
         format!("{}{name}:", if at == 0 { '{' } else { ',' })
     });
-    names.collect()
-}
-
-/// One row as an object, members in the order of the columns.
-fn object(names: &[String], columns: &mut [Column<'_>], row: usize, into: &mut Vec<u8>) {
-    for (name, column) in names.iter().zip(columns) {
-        into.extend_from_slice(name.as_bytes());
-        column.json(row, into);
-    }
-    into.extend_from_slice(if names.is_empty() { b"{}" } else { b"}" });
+    heads.collect()
 }
 
 fn csv_header(schema: &Schema, into: &mut Vec<u8>) {
@@ -163,22 +187,6 @@ fn csv_header(schema: &Schema, into: &mut Vec<u8>) {
             into.push(b',');
         }
         csv_text(field.name(), into);
-    }
-    into.push(b'\n');
-}
-
-/// One row as a record of CSV.
-fn record(columns: &mut [Column<'_>], row: usize, into: &mut Vec<u8>) {
-    let before = into.len();
-    for (at, column) in columns.iter_mut().enumerate() {
-        if at > 0 {
-            into.push(b',');
-        }
-        column.csv(row, into);
-    }
-    // A line without anything would be no record.
-    if into.len() == before {
-        into.extend_from_slice(b"\"\"");
     }
     into.push(b'\n');
 }

@@ -60,6 +60,9 @@ impl Once {
         }
         let ends = starts.iter().skip(1).copied().chain([lines.len()]);
         let sizes: Vec<usize> = starts.iter().zip(ends).map(|(start, end)| end - start).collect();
+        self.lines.reserve(lines.len());
+        self.rows.reserve(lines.len());
+        self.by_id.reserve(lines.len());
         let mut lines = lines.into_iter();
         for size in sizes {
             let mut row: Vec<RevenueLine> = lines.by_ref().take(size).collect();
