@@ -6,21 +6,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Date32Array, PrimitiveArray, RecordBatch, StringArray, StringViewArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, PrimitiveArray, RecordBatch, StringViewArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Int64Type, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
-use rustc_hash::FxHashMap;
 
 use super::groups::{Groups, NO_NAME, Names, Sums};
 use super::spool::{Purpose, SpoolWriter};
-use crate::allocate::{NO_PLAN, UNATTRIBUTED};
-use crate::revenue::time::{Day, month_of};
 
 /// Texts by which calls are told apart.
 const TEXTS: [&str; 14] = [
@@ -78,9 +73,6 @@ const RECEIPT_KEYS: usize = 7;
 
 const MONEY: DataType = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
 
-/// The plan of a customer in a month, by customer and the month's first day.
-pub(super) type Plans<'a> = FxHashMap<(&'a str, Day), &'a str>;
-
 /// Both kinds of cells, part after part.
 pub(super) struct Cells {
     pub(super) calls: SpoolWriter,
@@ -96,7 +88,7 @@ impl Cells {
     }
 
     /// Adds up the calls that the session has as `call_rows`: whole days, each once.
-    pub(super) async fn add(&mut self, session: &SessionContext, plans: &Plans<'_>) -> Result<(), DataFusionError> {
+    pub(super) async fn add(&mut self, session: &SessionContext) -> Result<(), DataFusionError> {
         let columns: Vec<&str> = TEXTS.into_iter().chain(AMOUNTS).chain(COUNTS).collect();
         let sql = format!("SELECT {}, date, no_rate, cost_lines FROM call_rows", columns.join(", "));
         let mut rows = session.sql(&sql).await?.execute_stream().await?;
@@ -104,7 +96,7 @@ impl Cells {
         while let Some(batch) = rows.next().await {
             adder.add(&batch?)?;
         }
-        self.calls.push(adder.calls(plans)?)?;
+        self.calls.push(adder.calls()?)?;
         self.receipts.push(adder.receipts()?)
     }
 }
@@ -115,7 +107,6 @@ fn call_schema() -> Schema {
     fields.push(Field::new("no_rate", DataType::Boolean, true));
     fields.extend(AMOUNTS.map(|name| Field::new(name, MONEY, true)));
     fields.extend(COUNTS.map(|name| Field::new(name, DataType::Int64, true)));
-    fields.push(Field::new("plan", DataType::Utf8, true));
     Schema::new(fields)
 }
 
@@ -219,8 +210,8 @@ impl Adder {
         Ok(())
     }
 
-    /// The cells of calls. `plan` is the one that earned most from the customer in the month.
-    fn calls(&mut self, plans: &Plans<'_>) -> Result<RecordBatch, DataFusionError> {
+    /// The cells of calls.
+    fn calls(&mut self) -> Result<RecordBatch, DataFusionError> {
         let keys = self.calls.keys();
         let mut columns = vec![days(keys.iter().map(|key| key[DAY]))];
         columns.extend((0..TEXTS.len()).map(|at| self.texts[at].column(keys.iter().map(|key| key[at]))));
@@ -232,14 +223,6 @@ impl Adder {
         for sums in &mut self.counts {
             columns.push(Arc::new(sums.take::<Int64Type>()));
         }
-        let plan = |key: &[u32; KEYS]| match self.texts[CUSTOMER].name(key[CUSTOMER]).unwrap_or(UNATTRIBUTED) {
-            UNATTRIBUTED => UNATTRIBUTED,
-            customer => {
-                let month = month_of(key[DAY].cast_signed());
-                plans.get(&(customer, month)).copied().unwrap_or(NO_PLAN)
-            }
-        };
-        columns.push(Arc::new(StringArray::from_iter_values(keys.iter().map(plan))));
         Ok(RecordBatch::try_new(Arc::new(call_schema()), columns)?)
     }
 

@@ -14,8 +14,9 @@ use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf}
 use datafusion::prelude::SessionContext;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE};
 
-use super::cells::{Cells, Plans};
+use super::cells::Cells;
 use super::functions::register_functions;
+use super::plans::Plans;
 use super::spool::Spool;
 use super::{Window, replace_table};
 use crate::revenue::fx::Rates;
@@ -61,7 +62,7 @@ pub struct ReportCalls<'a> {
 pub struct Facts {
     months: Window,
     /// The days of each part of the cells.
-    pub(super) parts: Vec<Window>,
+    pub(super) parts: Arc<[Window]>,
     pub(super) cells: Arc<Spool>,
     receipts: Arc<Spool>,
 }
@@ -75,29 +76,33 @@ impl Facts {
 
 /// Adds the calls up and registers all of it, and the functions of the marts. The session must have `calls`.
 pub async fn register_calls(session: &SessionContext, calls: &ReportCalls<'_>) -> Result<Facts, DataFusionError> {
-    register_scope(session, calls).await?;
-    let months = calls.window.months();
-    let plans: Plans<'_> = calls
-        .customer_plans
-        .iter()
-        .map(|(customer, month, plan)| ((*customer, *month), *plan))
-        .collect();
+    let facts = add_up(session, calls.window.months(), calls.currency, calls.rates).await?;
+    register_again(session, calls, &facts).await?;
+    Ok(facts)
+}
+
+/// Adds up the calls of whole calendar months. The session must have `calls`.
+pub(crate) async fn add_up(
+    session: &SessionContext,
+    months: Window,
+    currency: Currency,
+    rates: &Rates,
+) -> Result<Facts, DataFusionError> {
+    session.register_udf(in_report_currency(rates.clone(), currency));
+    register_months(session, months, currency).await?;
     let mut cells = Cells::new();
     let days_with_calls = calls_by_day(session).await?;
     let parts = parts(&days_with_calls, CALLS_AT_A_TIME);
     for days in &parts {
-        register_months(session, *days, calls.currency).await?;
-        cells.add(session, &plans).await?;
+        register_months(session, *days, currency).await?;
+        cells.add(session).await?;
     }
-    let facts = Facts {
+    Ok(Facts {
         months,
-        parts,
+        parts: parts.into(),
         cells: Arc::new(cells.calls.finish()?),
         receipts: Arc::new(cells.receipts.finish()?),
-    };
-    register_months(session, months, calls.currency).await?;
-    register_facts(session, calls, &facts).await?;
-    Ok(facts)
+    })
 }
 
 /// Registers what was added up before under the days of `calls`. The session must have `calls` too.
@@ -114,6 +119,7 @@ pub(crate) async fn register_again(
 async fn register_scope(session: &SessionContext, calls: &ReportCalls<'_>) -> Result<(), DataFusionError> {
     register_functions(session);
     session.register_udf(in_report_currency(calls.rates.clone(), calls.currency));
+    session.register_udf(Plans::new(&calls.customer_plans).udf());
     replace_table(
         session,
         "customer_plans",
@@ -135,7 +141,13 @@ async fn register_months(session: &SessionContext, days: Window, currency: Curre
 }
 
 async fn register_facts(session: &SessionContext, calls: &ReportCalls<'_>, facts: &Facts) -> Result<(), DataFusionError> {
-    register(session, "month_cells", facts.cells.table(session).await?)?;
+    register(session, "cells", facts.cells.table(session).await?)?;
+    register_view(
+        session,
+        "month_cells",
+        "SELECT *, plan_of(customer_id, date) AS plan FROM cells",
+    )
+    .await?;
     register(session, "month_receipts", facts.receipts.table(session).await?)?;
     for (view, table) in [
         ("call_cells", "month_cells"),

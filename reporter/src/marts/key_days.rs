@@ -14,6 +14,7 @@ use datafusion::error::DataFusionError;
 use super::facts::Facts;
 use super::groups::{Groups, Names, Sums};
 use super::margin_rows::MarginSums;
+use super::plans::Plans;
 use super::{ReportCalls, Window};
 use crate::allocate::{Dimension, NO_RATE};
 use crate::revenue::Currency;
@@ -39,11 +40,17 @@ pub(super) fn key_days(
     calls: &ReportCalls<'_>,
     mut each: impl FnMut(Day, &str, &str, MarginSums) -> Result<(), DataFusionError>,
 ) -> Result<(), DataFusionError> {
-    let columns = ["date", dimension.key_column(), "currency", "no_rate"];
+    // Cells have no plan of their own.
+    let plans = (dimension == Dimension::Plan).then(|| Plans::new(&calls.customer_plans));
+    let key = match plans {
+        Some(_) => Dimension::Customer.key_column(),
+        None => dimension.key_column(),
+    };
+    let columns = ["date", key, "currency", "no_rate"];
     let columns: Vec<&str> = columns.into_iter().chain(AMOUNTS).chain(COUNTS).collect();
     let mut ends = facts.parts.iter().map(|part| part.to);
     let mut end = ends.next();
-    let mut part = Part::new(calls.currency);
+    let mut part = Part::new(calls.currency, plans);
     for batch in facts.cells.columns(&columns)? {
         let mut batch = batch?;
         // A batch may hold the end of a part and the beginning of the next.
@@ -64,6 +71,7 @@ pub(super) fn key_days(
 struct Part {
     /// Where the report's currency is the one that costs are in, every cost has its rate.
     has_rates: bool,
+    plans: Option<Plans>,
     keys: Names,
     currencies: Names,
     groups: Groups<3>,
@@ -72,9 +80,10 @@ struct Part {
 }
 
 impl Part {
-    fn new(currency: Currency) -> Part {
+    fn new(currency: Currency, plans: Option<Plans>) -> Part {
         Part {
             has_rates: currency == Currency::USD,
+            plans,
             keys: Names::default(),
             currencies: Names::default(),
             groups: Groups::default(),
@@ -92,7 +101,10 @@ impl Part {
             false => rows,
         };
         let days = rows.column(0).as_primitive::<Date32Type>().values();
-        let mut keys = self.keys.numbers(rows.column(1).as_string::<i32>());
+        let mut keys = match &self.plans {
+            Some(plans) => self.keys.numbers(&plans.column(rows.column(1), rows.column(0))?),
+            None => self.keys.numbers(rows.column(1).as_string::<i32>()),
+        };
         let no_rate = rows.column(3).as_boolean();
         if !self.has_rates && no_rate.true_count() > 0 {
             let aside = self.keys.number(NO_RATE);
@@ -133,14 +145,7 @@ impl Part {
             let sums = sums_of(&amounts, &counts, place);
             each(day.cast_signed(), key.unwrap_or_default(), currency.unwrap_or_default(), sums)?;
         }
-        *self = Part {
-            has_rates: self.has_rates,
-            keys: Names::default(),
-            currencies: Names::default(),
-            groups: Groups::default(),
-            amounts: Default::default(),
-            counts: Default::default(),
-        };
+        (self.keys, self.currencies, self.groups) = Default::default();
         Ok(())
     }
 

@@ -11,6 +11,7 @@ mod key_days;
 mod key_sums;
 mod margin_rows;
 mod margins;
+mod plans;
 mod share_interval;
 mod spool;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use crate::allocate::Dimension;
 
 pub use estimates::estimates;
 pub use facts::{Facts, ReportCalls, register_calls, register_outcomes, register_payments};
-pub(crate) use facts::{register, register_again};
+pub(crate) use facts::{add_up, register, register_again};
 pub use functions::{percent_of_udf, register_functions};
 pub use inputs::{Window, customers_with_usage, daily_usage, usage_days};
 pub(crate) use inputs::{cost_rows, counts, revenue_rows};

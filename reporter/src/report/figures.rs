@@ -58,12 +58,12 @@ pub(super) type Made<'a> = &'a mut (dyn FnMut(&Sheet) + Send);
 /// The marts of a report. Closed months keep the rows that they were closed with, and what is found is found in those.
 pub(super) async fn figures(
     session: &SessionContext,
+    facts: Facts,
     sources: &Sources<'_>,
     held: &Held<'_>,
     heard: Made<'_>,
 ) -> Result<Figures, ReportError> {
-    progress::step("adds up the calls");
-    let facts = marts::register_calls(session, &sources.calls).await?;
+    marts::register_again(session, &sources.calls, &facts).await?;
     let (mut revenue_by_key, mut cost_by_key, mut key_sums) = (Vec::new(), Vec::new(), Vec::new());
     let mut made: BTreeMap<&str, Arc<Spool>> = BTreeMap::new();
     for dimension in Dimension::ALL {

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use marginlake_lake::schema;
 use marginlake_lake::{Lake, Lease, Table, failpoint};
@@ -33,7 +34,7 @@ use crate::allocate::{CostClass, CostPools, Earner, RevenuePools, WeightTable};
 use crate::bills::{Bills, bill_batch};
 use crate::close::{Held, late_note};
 use crate::insight::Periods;
-use crate::marts::{self, ReportCalls, Spool, Window};
+use crate::marts::{self, Purpose, ReportCalls, Spool, SpoolWriter, Window};
 use crate::outcomes::{Outcomes, of_attribute};
 use crate::output::{Publication, ReportModel, Sheet};
 use crate::progress::step;
@@ -51,7 +52,7 @@ use crate::settle::driver::settled_version;
 use crate::settle::unrecognised::unrecognised_between;
 use changed::{Earned, changed};
 use figures::{Figures, Made, Sources};
-use lake_tables::{Part, Replaces, TableRows, few, kept};
+use lake_tables::{Replaces, TableRows, few, kept};
 use manifest::Manifest;
 use restated::Restated;
 
@@ -163,6 +164,7 @@ pub async fn report(
     let Computed {
         loaded,
         policy,
+        revenue_daily,
         window,
         figures,
         model,
@@ -177,9 +179,8 @@ pub async fn report(
     };
     step("writes the tables");
     let lines = lines_batches(&loaded.lines, policy)?;
-    let daily = DailyRows::new(&loaded.lines, policy).map(|rows| rows.map(Part::Rows));
     let mut tables = vec![
-        TableRows::all(Table::RevenueDaily, Box::new(daily)),
+        TableRows::all(Table::RevenueDaily, kept(std::slice::from_ref(revenue_daily))),
         TableRows::all(Table::RevenueLines, few(lines)),
     ];
     let mut by_day = |name, schema, rows| tables.push(TableRows::by_day(name, schema, kept(rows), of_days));
@@ -231,8 +232,9 @@ async fn still_ours(lease: Option<&Lease>) -> Result<(), ReportError> {
 
 /// A run before anything is written.
 struct Computed {
-    loaded: Loaded,
-    policy: RevenuePolicy,
+    loaded: Arc<Loaded>,
+    policy: Arc<RevenuePolicy>,
+    revenue_daily: Arc<Spool>,
     window: Window,
     figures: Figures,
     model: ReportModel,
@@ -261,15 +263,21 @@ async fn compute(
         true => marts::daily_usage(session).await?,
         false => DailyUsage::new(),
     };
-    let policy = RevenuePolicy {
+    let policy = Arc::new(RevenuePolicy {
         rates,
         schedules: Schedules::new(&loaded.lines, &loaded.policies, &usage, &customers),
         customers,
         report_currency: options.currency,
         fx: loaded.policies.fx,
-    };
-    let pools = earn(&loaded, &policy);
+    });
+    // Revenue is spread, and its days are written, while calls are added up.
+    let loaded = Arc::new(loaded);
+    let revenue_daily = beside(&loaded, &policy, daily_rows);
+    let pools = beside(&loaded, &policy, earn);
     let usage = marts::usage_days(session).await?;
+    step("adds up the calls");
+    let facts = marts::add_up(session, months_of_calls(options, usage), options.currency, &policy.rates).await?;
+    let pools = pools.await;
     let variable = variable_costs(&loaded, &policy);
     let Some(window) = window(options, [usage, pools.days(), variable.days(), bills.days()]) else {
         return Err(ReportError::Nothing);
@@ -300,7 +308,7 @@ async fn compute(
         table: &weights,
         by: options.policy.allocation,
     };
-    let mut figures = figures::figures(session, &sources, held, made).await?;
+    let mut figures = figures::figures(session, facts, &sources, held, made).await?;
     step("compares with the period before");
     let periods = usage.and_then(|usage| Periods::of(window, usage));
     let change = match periods.zip(figures.sheet("margin_by_customer")) {
@@ -333,6 +341,7 @@ async fn compute(
         figures.sheets.push(Sheet { name, rows });
     }
     Ok(Computed {
+        revenue_daily: Arc::new(revenue_daily.await?),
         loaded,
         policy,
         window,
@@ -389,6 +398,40 @@ fn variable_costs(loaded: &Loaded, policy: &RevenuePolicy) -> CostPools {
         }
     }
     costs
+}
+
+/// Runs on a thread of its own, from now on.
+fn beside<T: Send + 'static>(
+    loaded: &Arc<Loaded>,
+    policy: &Arc<RevenuePolicy>,
+    run: impl FnOnce(&Loaded, &RevenuePolicy) -> T + Send + 'static,
+) -> impl Future<Output = T> {
+    let (loaded, policy) = (Arc::clone(loaded), Arc::clone(policy));
+    let running = tokio::task::spawn_blocking(move || run(&loaded, &policy));
+    async {
+        running
+            .await
+            .unwrap_or_else(|stopped| std::panic::resume_unwind(stopped.into_panic()))
+    }
+}
+
+/// The rows of `revenue_daily`.
+fn daily_rows(loaded: &Loaded, policy: &RevenuePolicy) -> Result<Spool, DataFusionError> {
+    let mut rows = SpoolWriter::new(schema::revenue_daily(), Purpose::Publish);
+    for of_day in DailyRows::new(&loaded.lines, policy) {
+        of_day?.into_iter().try_for_each(|batch| rows.push(batch))?;
+    }
+    rows.finish()
+}
+
+/// The whole months of the report that may have calls: [`window`] without what revenue would add, which has none.
+fn months_of_calls(options: &ReportOptions, usage: Option<(Day, Day)>) -> Window {
+    let (first, last) = usage.unwrap_or_default();
+    let days = Window {
+        from: options.from.map_or(first, day_number),
+        to: options.to.map_or(last, day_number),
+    };
+    days.months()
 }
 
 /// The days asked for; where none are asked for, every day that has calls, revenue or costs.

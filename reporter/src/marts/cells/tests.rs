@@ -1,6 +1,6 @@
 //! The cells beside the SQL that says what they are, over calls of every kind.
 
-use arrow::array::{Decimal128Builder, ListBuilder, StringBuilder, StructBuilder, new_null_array};
+use arrow::array::{Decimal128Builder, ListBuilder, StringArray, StringBuilder, StructBuilder, new_null_array};
 use arrow::datatypes::DataType;
 use arrow::util::pretty::pretty_format_batches;
 use proptest::prelude::*;
@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::super::{ReportCalls, Window, register_calls, replace_table};
 use super::*;
 use crate::revenue::fx::Rates;
+use crate::revenue::time::Day;
 use crate::revenue::{Amount, Currency};
 use crate::session::empty_session;
 
@@ -139,7 +140,8 @@ proptest! {
             replace_table(&session, "calls", vec![batch.clone()], batch.schema()).unwrap();
             let facts = register_calls(&session, &report).await.unwrap();
             let both = [call_schema(), receipt_schema()];
-            let names = both.each_ref().map(|schema| schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>());
+            let mut names = both.each_ref().map(|schema| schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>());
+            names[0].push("plan");
             let mut ours = Vec::new();
             let mut theirs = Vec::new();
             for (table, sql, names) in [("month_cells", MONTH_CELLS, &names[0]), ("month_receipts", RECEIPT_CELLS, &names[1])] {
