@@ -1,6 +1,8 @@
 //! Daily revenue gathered by who earned it: the smallest set of amounts that every dimension can be made from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
 
 use super::DayAmounts;
 use crate::revenue::daily::RevenueDay;
@@ -24,7 +26,7 @@ pub struct Earner {
 #[derive(Debug, Clone, Default)]
 pub struct RevenuePools {
     /// In the report's currency.
-    pub(super) earned: HashMap<Earner, DayAmounts>,
+    pub(super) earned: FxHashMap<Earner, DayAmounts>,
     /// In its own currency, for want of a rate.
     pub(super) no_rate: BTreeMap<Currency, DayAmounts>,
 }

@@ -3,8 +3,10 @@
 //! The rule of the default: what a customer pays in a calendar month goes to the keys in proportion to what they cost
 //! that customer in that month. Revenue of a month without cost stays `(unallocated)`; revenue of nobody `(unmatched)`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::method::{AllocationMethod, RevenueKey};
 use super::pools::RevenuePools;
@@ -61,7 +63,7 @@ pub(super) struct KeyRows {
     dimension: Dimension,
     currency: Currency,
     rows: Vec<KeyAmounts>,
-    places: HashMap<(Arc<str>, Currency, AllocationMethod), usize>,
+    places: FxHashMap<(Arc<str>, Currency, AllocationMethod), usize>,
 }
 
 impl KeyRows {
@@ -70,7 +72,7 @@ impl KeyRows {
             dimension,
             currency,
             rows: Vec::new(),
-            places: HashMap::new(),
+            places: FxHashMap::default(),
         }
     }
 

@@ -1,7 +1,9 @@
 //! The weights of an allocation: what each key used within a calendar month, of one customer or of everybody.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use crate::revenue::time::Day;
 
@@ -18,7 +20,7 @@ pub struct Weight {
 
 /// Weights by month; months by their first day. Each key stands once in a month.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MonthWeights(HashMap<Day, Vec<Weight>>);
+pub struct MonthWeights(BTreeMap<Day, Vec<Weight>>);
 
 impl MonthWeights {
     /// Adds a key, which stands in no earlier row of the month.
@@ -44,7 +46,7 @@ impl MonthWeights {
 
 /// Weights by customer: the keys among which what one customer pays is shared out.
 #[derive(Debug, Clone, Default)]
-pub struct CustomerWeights(HashMap<String, MonthWeights>);
+pub struct CustomerWeights(FxHashMap<String, MonthWeights>);
 
 impl CustomerWeights {
     /// Adds a key of a customer.

@@ -1,6 +1,5 @@
 //! What the marts read beside calls: revenue and other costs by key.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Decimal128Builder, RecordBatch, StringArray};
@@ -9,6 +8,7 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::{Expr, SessionContext, col, lit};
 use datafusion::scalar::ScalarValue;
 use marginlake_lake::schema::{MONEY_PRECISION, MONEY_SCALE, cost_by_key, revenue_by_key};
+use rustc_hash::FxHashSet;
 
 use super::spool::{Purpose, Spool, SpoolWriter};
 use super::texts;
@@ -134,8 +134,8 @@ fn money(values: impl Iterator<Item = Amount>) -> Result<ArrayRef, DataFusionErr
 }
 
 /// Every customer that has a call in the lake.
-pub async fn customers_with_usage(session: &SessionContext) -> Result<HashSet<String>, DataFusionError> {
-    let mut customers = HashSet::new();
+pub async fn customers_with_usage(session: &SessionContext) -> Result<FxHashSet<String>, DataFusionError> {
+    let mut customers = FxHashSet::default();
     let sql = "SELECT DISTINCT customer_id FROM calls WHERE nullif(customer_id, '') IS NOT NULL";
     for batch in session.sql(sql).await?.collect().await? {
         let column = texts(&batch, 0)?;

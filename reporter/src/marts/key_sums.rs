@@ -38,6 +38,8 @@ pub(crate) struct KeySums {
     /// By currency: the place of each key.
     places: Vec<(String, FxHashMap<Arc<str>, usize>)>,
     sums: Vec<KeySum>,
+    /// The place of the key of the row before.
+    last: usize,
     rows: SpoolWriter,
 }
 
@@ -70,6 +72,7 @@ impl KeySums {
             limit,
             places: Vec::new(),
             sums: Vec::new(),
+            last: 0,
             rows: SpoolWriter::new(Arc::new(Schema::new(fields)), Purpose::Scratch),
         })
     }
@@ -114,6 +117,14 @@ impl KeySums {
                 self.places.len() - 1
             }
         };
+        // Days have mostly the same keys in the same order.
+        let next = self.last + 1;
+        let next = if next < self.sums.len() { next } else { 0 };
+        let follows = |sum: &KeySum| sum.currency == at && *sum.key == *key;
+        if self.sums.get(next).is_some_and(follows) {
+            self.last = next;
+            return &mut self.sums[next];
+        }
         let places = &mut self.places[at].1;
         let place = match places.get(key) {
             Some(place) => *place,
@@ -131,6 +142,7 @@ impl KeySums {
                 self.sums.len() - 1
             }
         };
+        self.last = place;
         &mut self.sums[place]
     }
 

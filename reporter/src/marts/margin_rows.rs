@@ -14,6 +14,8 @@ use crate::revenue::time::Day;
 
 /// Rows of one batch.
 const BATCH_ROWS: usize = 32_768;
+/// Bytes of a text, about.
+const TEXT_BYTES: usize = 16;
 
 /// How the revenue of a row came to its key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -133,15 +135,16 @@ impl<'a> MarginRows<'a> {
             let builder = Decimal128Builder::with_capacity(BATCH_ROWS).with_precision_and_scale(MONEY_PRECISION, scale);
             builder.expect("the lake's decimals are valid")
         };
+        let texts = || StringBuilder::with_capacity(BATCH_ROWS, BATCH_ROWS * TEXT_BYTES);
         MarginRows {
             schema,
             dearest,
             rows: 0,
             dates: Date32Builder::with_capacity(BATCH_ROWS),
-            keys: StringBuilder::new(),
-            currencies: StringBuilder::new(),
-            methods: StringBuilder::new(),
-            statuses: StringBuilder::new(),
+            keys: texts(),
+            currencies: texts(),
+            methods: texts(),
+            statuses: texts(),
             amounts: std::array::from_fn(|_| decimals(MONEY_SCALE)),
             percents: std::array::from_fn(|_| decimals(PERCENT_SCALE)),
             counts: std::array::from_fn(|_| Int64Builder::with_capacity(BATCH_ROWS)),
@@ -227,7 +230,12 @@ impl<'a> MarginRows<'a> {
 
     /// The rows so far.
     pub(super) fn take(&mut self) -> Result<RecordBatch, DataFusionError> {
-        self.rows = 0;
+        // New builders have room for a batch at once, where these would grow anew.
+        let new = MarginRows::new(Arc::clone(&self.schema), self.dearest);
+        std::mem::replace(self, new).finish()
+    }
+
+    fn finish(mut self) -> Result<RecordBatch, DataFusionError> {
         let text = |column: &mut StringBuilder| Arc::new(column.finish()) as ArrayRef;
         let [
             revenue,

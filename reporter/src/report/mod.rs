@@ -366,7 +366,7 @@ pub async fn revenue_matches(
         let usage = marts::daily_usage(&session).await?;
         return Ok(crate::revenue::matching::Matches::new(&lines, &customers, &usage));
     }
-    let nobody = CustomerLadder::new(map, std::collections::HashSet::new(), email_key);
+    let nobody = CustomerLadder::new(map, Default::default(), email_key);
     Ok(crate::revenue::matching::Matches::new(&lines, &nobody, &DailyUsage::new()))
 }
 

@@ -3,8 +3,10 @@
 //! One line goes to one customer on each day; nothing here can multiply revenue. A line that names nobody belongs to
 //! nobody: it is `(unmatched)`, never spread.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::Path;
+
+use rustc_hash::FxHashSet;
 
 use super::email::EmailKey;
 use super::line::RevenueLine;
@@ -36,7 +38,7 @@ pub struct CustomerLadder {
     /// The mapping file, or an empty one.
     pub map: CustomerMap,
     /// Customers that have usage in the lake.
-    pub with_usage: HashSet<String>,
+    pub with_usage: FxHashSet<String>,
     email_key: Option<EmailKey>,
     /// Customers with usage by what an address would be among them.
     emails: HashMap<String, String>,
@@ -44,7 +46,7 @@ pub struct CustomerLadder {
 
 impl CustomerLadder {
     /// A ladder of these rungs; e-mail only if `email_key` says how.
-    pub fn new(map: CustomerMap, with_usage: HashSet<String>, email_key: Option<EmailKey>) -> CustomerLadder {
+    pub fn new(map: CustomerMap, with_usage: FxHashSet<String>, email_key: Option<EmailKey>) -> CustomerLadder {
         let emails = match &email_key {
             Some(_) => with_usage
                 .iter()
@@ -227,7 +229,7 @@ pub(crate) mod tests {
     #[test]
     fn the_ladder_ends_in_nobody() {
         let map = map("mapped,stripe,cus_map,,\n").unwrap();
-        let ladder = CustomerLadder::new(map, ["acme", "cus_used"].map(str::to_owned).into(), None);
+        let ladder = CustomerLadder::new(map, ["acme", "cus_used"].map(str::to_owned).into_iter().collect(), None);
         for (source_id, external, expected) in [
             (Some("cus_map"), Some("acme"), Some("mapped")),
             (Some("cus_1"), Some("acme"), Some("acme")),
@@ -247,7 +249,7 @@ pub(crate) mod tests {
     #[test]
     fn a_customer_merged_in_march_moves_in_march() {
         let map = map("acme-old,,cus_1,,2026-03-01\nacme,,cus_1,2026-03-01,\n").unwrap();
-        let ladder = CustomerLadder::new(map, HashSet::new(), None);
+        let ladder = CustomerLadder::new(map, FxHashSet::default(), None);
         let line = line(Some("cus_1"), None);
         assert_eq!(ladder.customer(&line, day("2026-02-28")), Some("acme-old"));
         assert_eq!(ladder.customer(&line, day("2026-03-01")), Some("acme"));

@@ -99,6 +99,8 @@ impl fmt::Display for Matches {
 
 #[cfg(test)]
 mod tests {
+    use rustc_hash::FxHashSet;
+
     use std::collections::HashMap;
 
     use super::super::customer_map::CustomerMap;
@@ -145,7 +147,7 @@ no revenue  12.00 USD free
     fn an_email_matches_only_where_that_is_asked_for() {
         let mut shop = line(None, None);
         shop.email = Some("a@example.com".into());
-        let with_usage = || HashSet::from(["A@example.com".to_owned()]);
+        let with_usage = || ["A@example.com".to_owned()].into_iter().collect();
         let off = CustomerLadder::new(CustomerMap::default(), with_usage(), None);
         assert_eq!(off.customer(&shop, 20_000), None);
         let plain = CustomerLadder::new(
@@ -155,7 +157,7 @@ no revenue  12.00 USD free
         );
         assert_eq!(plain.customer(&shop, 20_000), Some("A@example.com"));
         let key = super::super::email::EmailKey::Hmac(b"secret".to_vec());
-        let hashed = HashSet::from([key.of("a@example.com")]);
+        let hashed = FxHashSet::from_iter([key.of("a@example.com")]);
         let hmac = CustomerLadder::new(CustomerMap::default(), hashed.clone(), Some(key));
         assert_eq!(hmac.customer(&shop, 20_000), hashed.iter().next().map(String::as_str));
     }
