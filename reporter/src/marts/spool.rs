@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -34,6 +34,8 @@ const ROWS_IN_MEMORY: usize = 65_536;
 const BLOCK_ROWS: usize = 32_768;
 /// Blocks that wait for the thread that encodes them.
 const BLOCKS_AHEAD: usize = 4;
+/// Blocks that wait for who reads them.
+const BLOCKS_READ_AHEAD: usize = 2;
 /// Rows of a row group: a reader of some days skips the groups of others.
 const ROW_GROUP_ROWS: usize = 131_072;
 
@@ -216,7 +218,7 @@ impl Spool {
         })
     }
 
-    /// Some columns of the rows, in the order in which they are named, block by block.
+    /// Some columns of the rows, in the order in which they are named, block by block. A thread decodes the next ones.
     pub(crate) fn columns(
         &self,
         names: &[&str],
@@ -232,7 +234,7 @@ impl Spool {
             Kept::File { path, .. } => {
                 let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
                 let these = ProjectionMask::roots(reader.parquet_schema(), places.iter().copied());
-                Box::new(reader.with_projection(these).with_batch_size(BLOCK_ROWS).build()?)
+                Box::new(Ahead::new(reader.with_projection(these).with_batch_size(BLOCK_ROWS).build()?))
             }
         };
         // The file gives them in its own order.
@@ -302,6 +304,45 @@ impl Spool {
             Kept::Memory(batches) => batches,
         };
         Ok(write_days(File::create(path)?, &self.schema, batches.iter().cloned())?)
+    }
+}
+
+/// Blocks that a thread reads while the one before is worked on.
+struct Ahead {
+    blocks: Receiver<Result<RecordBatch, ArrowError>>,
+    reading: Option<JoinHandle<()>>,
+}
+
+impl Ahead {
+    fn new(blocks: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static) -> Ahead {
+        let (read, waiting) = sync_channel(BLOCKS_READ_AHEAD);
+        let reading = std::thread::spawn(move || {
+            for block in blocks {
+                if read.send(block).is_err() {
+                    // Nobody wants the rest.
+                    return;
+                }
+            }
+        });
+        Ahead {
+            blocks: waiting,
+            reading: Some(reading),
+        }
+    }
+}
+
+impl Iterator for Ahead {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let block = self.blocks.recv().ok();
+        if block.is_none()
+            && let Some(Err(panic)) = self.reading.take().map(JoinHandle::join)
+        {
+            // Else rows would be missing, and nobody knew.
+            std::panic::resume_unwind(panic);
+        }
+        block
     }
 }
 
@@ -376,6 +417,27 @@ mod tests {
             let whole = spool.whole().unwrap();
             assert_eq!((whole.num_rows(), whole.schema()), (70_000, spool.schema()));
         }
+    }
+
+    #[tokio::test]
+    async fn columns_come_as_they_are_named_from_memory_and_from_disk() {
+        let session = empty_session();
+        for limit in [69_999, 70_000] {
+            let spool = spool(&session, limit, 7).await;
+            let rows: Vec<RecordBatch> = spool.columns(&["amount", "value"]).unwrap().map(Result::unwrap).collect();
+            let rows = concat_batches(&rows[0].schema(), &rows).unwrap();
+            assert_eq!(rows, spool.whole().unwrap().project(&[2, 0]).unwrap());
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a torn block")]
+    fn a_reader_that_stops_is_no_end_of_rows() {
+        let rows = RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
+        let blocks = std::iter::once(rows)
+            .map(Ok)
+            .chain(std::iter::from_fn(|| panic!("a torn block")));
+        Ahead::new(blocks).for_each(drop);
     }
 
     #[test]

@@ -254,6 +254,21 @@ pub(crate) struct Measures {
     other_statuses: Option<StringArray>,
 }
 
+/// The columns of a margin mart that [`MarginFigures`] are made of.
+pub(crate) const MEASURES: [&str; 11] = [
+    "revenue",
+    "revenue_allocated",
+    "model_cost",
+    "other_cogs",
+    "variable_cost",
+    "not_cogs_cost",
+    "calls",
+    "input_tokens",
+    "output_tokens",
+    "unpriced_calls",
+    "cost_status",
+];
+
 impl Measures {
     pub(crate) fn of(rows: &RecordBatch) -> Result<Measures, DataFusionError> {
         let column = |name: &str, data_type: &DataType| -> Result<Option<ArrayRef>, DataFusionError> {

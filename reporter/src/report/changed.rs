@@ -13,7 +13,7 @@ use crate::allocate::{CostPools, Dimension, UNMATCHED};
 use crate::bills::Bills;
 use crate::insight::{Change, Compared, Growth, Periods, came_and_went, compare, usage_by};
 use crate::marts::{self, Facts, ReportCalls, Spool};
-use crate::output::{MarginFigures, visit};
+use crate::output::{MEASURES, MarginFigures, visit};
 use crate::revenue::daily::RevenuePolicy;
 use crate::revenue::time::day_text;
 use crate::revenue::{Amount, Currency, RevenueLine};
@@ -97,7 +97,9 @@ fn by_period(
     // Looked up on every day: hashing finds a customer much sooner than comparing does.
     let mut customers: HashMap<String, (MarginFigures, MarginFigures)> = HashMap::new();
     let currency = calls.currency.to_string();
-    for batch in rows.batches()? {
+    let columns = ["date", Dimension::Customer.key_column(), "currency"];
+    let columns: Vec<&str> = columns.into_iter().chain(MEASURES).collect();
+    for batch in rows.columns(&columns)? {
         visit(
             &batch?,
             Some(Dimension::Customer.key_column()),

@@ -57,7 +57,7 @@ use manifest::Manifest;
 use restated::Restated;
 
 /// What queries of a run may hold in memory; sorting and adding up go on in files beyond it.
-const MEMORY: usize = 1 << 30;
+const MEMORY: usize = 640 << 20;
 
 /// What a run made.
 #[derive(Debug, Clone)]
