@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Decimal128Type, Field, Int64Type, Schema};
+use arrow::array::{AsArray, BooleanArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 use datafusion::error::DataFusionError;
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 
 use super::figures::{Sources, by_dimension};
@@ -74,9 +76,9 @@ pub(super) async fn changed(
         }
     };
     let (came, went) = came_and_went(&customers);
-    register_left_out(&own, came.union(&went))?;
+    own.register_udf(has_stayed(came.union(&went).cloned().collect()));
     let since = day_text(periods.after.from);
-    let stayed = "NOT no_rate AND coalesce(nullif(customer_id, ''), '(unattributed)') NOT IN (SELECT customer_id FROM left_out)";
+    let stayed = "NOT no_rate AND has_stayed(customer_id)";
     let period = format!("CASE WHEN date < DATE '{since}' THEN 'before' ELSE 'after' END");
     let mut used = usage_by(&own, &period, stayed).await?;
     let mut of = |period: &str| used.remove(period).unwrap_or_default();
@@ -121,11 +123,24 @@ fn by_period(
     Ok(customers.into_iter().collect())
 }
 
-fn register_left_out<'a>(session: &SessionContext, customers: impl Iterator<Item = &'a String>) -> Result<(), DataFusionError> {
-    let schema = Arc::new(Schema::new(vec![Field::new("customer_id", DataType::Utf8, false)]));
-    let column = StringArray::from_iter_values(customers);
-    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(column)])?;
-    marts::replace_table(session, "left_out", vec![rows], schema)
+/// `has_stayed(customer_id)`: a set is asked sooner than a join, and needs no memory for the calls.
+fn has_stayed(left_out: HashSet<String>) -> ScalarUDF {
+    let has_stayed = move |arguments: &[ColumnarValue]| {
+        let columns = ColumnarValue::values_to_arrays(arguments)?;
+        let customers = cast(&columns[0], &DataType::Utf8View)?;
+        let customers = customers.as_string_view().iter();
+        let stayed: BooleanArray = customers
+            .map(|customer| Some(customer.is_none_or(|customer| !left_out.contains(customer))))
+            .collect();
+        Ok(ColumnarValue::Array(Arc::new(stayed)))
+    };
+    create_udf(
+        "has_stayed",
+        vec![DataType::Utf8],
+        DataType::Boolean,
+        Volatility::Immutable,
+        Arc::new(has_stayed),
+    )
 }
 
 /// How exchange rates moved the revenue of customers that stayed: what each currency earned after, at the rate of before,
@@ -168,13 +183,13 @@ async fn grown(session: &SessionContext, since: &str) -> Result<Vec<Growth>, Dat
     );
     let mut grown = Vec::new();
     for batch in session.sql(&sql).await?.collect().await? {
-        let features = arrow::compute::cast(batch.column(0), &DataType::Utf8)?;
+        let features = cast(batch.column(0), &DataType::Utf8)?;
         let features = features.as_string::<i32>();
         let counts: Vec<_> = batch.columns()[1..5]
             .iter()
-            .map(|column| arrow::compute::cast(column, &DataType::Int64))
+            .map(|column| cast(column, &DataType::Int64))
             .collect::<Result<_, _>>()?;
-        let costs = arrow::compute::cast(batch.column(5), &DataType::Decimal128(38, 12))?;
+        let costs = cast(batch.column(5), &DataType::Decimal128(38, 12))?;
         for row in 0..batch.num_rows() {
             let count = |column: usize| i128::from(counts[column].as_primitive::<Int64Type>().value(row));
             let per_call = |tokens: i128, calls: i128| if calls > 0 { tokens / calls } else { 0 };

@@ -163,8 +163,8 @@ pub async fn report(
     computed.figures.sheets.push(Sheet::of(restated::NAME, restated.own.clone()));
     let Computed {
         loaded,
-        policy,
         revenue_daily,
+        revenue_lines,
         window,
         figures,
         model,
@@ -178,10 +178,9 @@ pub async fn report(
         to: options.to,
     };
     step("writes the tables");
-    let lines = lines_batches(&loaded.lines, policy)?;
     let mut tables = vec![
         TableRows::all(Table::RevenueDaily, kept(std::slice::from_ref(revenue_daily))),
-        TableRows::all(Table::RevenueLines, few(lines)),
+        TableRows::all(Table::RevenueLines, kept(std::slice::from_ref(revenue_lines))),
     ];
     let mut by_day = |name, schema, rows| tables.push(TableRows::by_day(name, schema, kept(rows), of_days));
     by_day("revenue_by_key", schema::revenue_by_key(), &figures.revenue_by_key);
@@ -232,9 +231,10 @@ async fn still_ours(lease: Option<&Lease>) -> Result<(), ReportError> {
 
 /// A run before anything is written.
 struct Computed {
+    /// Without its lines.
     loaded: Arc<Loaded>,
-    policy: Arc<RevenuePolicy>,
     revenue_daily: Arc<Spool>,
+    revenue_lines: Arc<Spool>,
     window: Window,
     figures: Figures,
     model: ReportModel,
@@ -271,8 +271,9 @@ async fn compute(
         fx: loaded.policies.fx,
     });
     // Revenue is spread, and its days are written, while calls are added up.
-    let loaded = Arc::new(loaded);
+    let mut loaded = Arc::new(loaded);
     let revenue_daily = beside(&loaded, &policy, daily_rows);
+    let revenue_lines = beside(&loaded, &policy, line_rows);
     let pools = beside(&loaded, &policy, earn);
     let usage = marts::usage_days(session).await?;
     step("adds up the calls");
@@ -325,6 +326,11 @@ async fn compute(
         }
         None => None,
     };
+    let (revenue_daily, revenue_lines) = (Arc::new(revenue_daily.await?), Arc::new(revenue_lines.await?));
+    if let Some(loaded) = Arc::get_mut(&mut loaded) {
+        // They may be millions, and nobody asks for them any more.
+        loaded.lines = Vec::new();
+    }
     step("looks for losses and levers");
     let mut model = ReportModel::build(session, &loaded.report, options, window, change).await?;
     model.warnings.extend(held.notes());
@@ -341,9 +347,9 @@ async fn compute(
         figures.sheets.push(Sheet { name, rows });
     }
     Ok(Computed {
-        revenue_daily: Arc::new(revenue_daily.await?),
         loaded,
-        policy,
+        revenue_daily,
+        revenue_lines,
         window,
         figures,
         model,
@@ -420,6 +426,15 @@ fn daily_rows(loaded: &Loaded, policy: &RevenuePolicy) -> Result<Spool, DataFusi
     let mut rows = SpoolWriter::new(schema::revenue_daily(), Purpose::Publish);
     for of_day in DailyRows::new(&loaded.lines, policy) {
         of_day?.into_iter().try_for_each(|batch| rows.push(batch))?;
+    }
+    rows.finish()
+}
+
+/// The rows of `revenue_lines`.
+fn line_rows(loaded: &Loaded, policy: &RevenuePolicy) -> Result<Spool, DataFusionError> {
+    let mut rows = SpoolWriter::new(schema::revenue_lines(), Purpose::Publish);
+    for batch in lines_batches(&loaded.lines, policy) {
+        rows.push(batch?)?;
     }
     rows.finish()
 }

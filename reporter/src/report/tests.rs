@@ -8,11 +8,8 @@ mod workbook;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use datafusion::datasource::MemTable;
 use datafusion::prelude::SessionContext;
-use marginlake_lake::schema::revenue_daily;
 use marginlake_lake::{Lake, Table};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -23,7 +20,6 @@ use super::{Computed, OutputFormat, ReportError, ReportOptions, ReportOutcome, c
 use crate::close::Held;
 use crate::marts::MARGIN_MARTS;
 use crate::output::{TerminalStyle, terminal};
-use crate::revenue::tables::DailyRows;
 use crate::revenue::{Amount, RevenueInputs};
 use crate::session::{empty_session, open_session, query};
 use crate::shell::{Format, write_rows};
@@ -457,8 +453,7 @@ proptest! {
             let options = ReportOptions { fx: Some(fx), revenue: RevenueInputs { files, ..RevenueInputs::default() }, ..ReportOptions::default() };
             let computed = compute(&session, &options, read_inputs(&options).unwrap(), &Held::nothing(), &mut |_| {}).await.unwrap();
             assert_marts_are_their_sql(&session, &computed).await;
-            let daily = DailyRows::new(&computed.loaded.lines, &computed.policy).flat_map(Result::unwrap).collect();
-            session.register_table("revenue_daily", Arc::new(MemTable::try_new(revenue_daily(), vec![daily]).unwrap())).unwrap();
+            session.register_table("revenue_daily", computed.revenue_daily.table(&session).await.unwrap()).unwrap();
             let native = csv(&session, "SELECT currency, sum(amount) FROM revenue_daily GROUP BY 1 ORDER BY 1").await;
             let expected: Vec<String> = by_currency.iter().map(|(currency, amount)| format!("{currency},{}", amount.rounded(12))).collect();
             assert_eq!(native, expected.join("\n"));

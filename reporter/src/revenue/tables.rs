@@ -17,8 +17,8 @@ use super::time::{Day, Moment, month_of, next_month};
 const BATCH_ROWS: usize = 65_536;
 
 /// The lines as rows of `revenue_lines`, in their order.
-pub fn lines_batches(lines: &[RevenueLine], policy: &RevenuePolicy) -> Result<Vec<RecordBatch>, ArrowError> {
-    lines.chunks(BATCH_ROWS).map(|lines| lines_batch(lines, policy)).collect()
+pub fn lines_batches(lines: &[RevenueLine], policy: &RevenuePolicy) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> {
+    lines.chunks(BATCH_ROWS).map(|lines| lines_batch(lines, policy))
 }
 
 fn lines_batch<'a>(lines: &'a [RevenueLine], policy: &'a RevenuePolicy) -> Result<RecordBatch, ArrowError> {
