@@ -11,6 +11,7 @@ use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::{Action, StructType};
 use deltalake::logstore::{LogStoreRef, StorageConfig, get_actions, logstore_for, logstore_with};
 use deltalake::operations::create::CreateBuilder;
+use deltalake::table::config::TableProperty;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use object_store::ObjectStore;
 
@@ -21,9 +22,18 @@ use crate::{LakeError, durable};
 
 /// Versions after which a handle is loaded anew instead of brought forward: as often as the library writes a checkpoint.
 ///
-/// A handle that is brought forward keeps what each commit brought as Arrow arrays of their own, a hundred kilobytes for a single
-/// file, and looks through all of them at each step; a loaded one has the rows of the checkpoint side by side.
+/// A handle that is brought forward keeps what each commit brought as Arrow arrays of their own and looks through all of them at
+/// each step; a loaded one has the rows of the checkpoint side by side.
 const RELOAD_AFTER: u64 = 100;
+
+/// Delta's property for how many columns have their least, their greatest and their nulls in the log. We write none of them
+/// ([`crate::data_file`]), but as long as a table does not say so the library keeps a place for each of 32 columns, of every file
+/// (a handle after 2,900 small commits: 350 MB; `docs/performance.md`), and other writers add them for money, as floating
+/// point.
+const INDEXED_COLUMNS: TableProperty = TableProperty::DataSkippingNumIndexedCols;
+
+/// One and not none: without any the library warns, at every filter, that there are none.
+const INDEXED: &str = "1";
 
 /// A directory or object-store URL with one Delta table per folder.
 #[derive(Debug, Clone)]
@@ -68,7 +78,7 @@ impl Lake {
     pub async fn ensure_named(&self, name: &str, schema: &SchemaRef, partitions: &[&str]) -> Result<LakeTable, LakeError> {
         if let Some(table) = self.load(name, None).await? {
             self.sync_names(name)?;
-            return table.with_columns_of(schema).await;
+            return table.with_columns_of(schema).await?.with_few_indexed().await;
         }
         match self.create(name, schema, partitions).await {
             Ok(()) | Err(LakeError::Conflict { .. }) => {}
@@ -104,6 +114,7 @@ impl Lake {
             .with_table_name(name)
             .with_columns(schema.fields().cloned())
             .with_partition_columns(partitions.iter().copied())
+            .with_configuration_property(INDEXED_COLUMNS, Some(INDEXED))
             .await
             .map_err(|error| LakeError::delta("create", name, error))?;
         self.sync_names(name)
@@ -269,6 +280,18 @@ impl LakeTable {
         Ok(self)
     }
 
+    /// Says which columns are indexed in a table that was made before that was said. What its owner says stays.
+    async fn with_few_indexed(mut self) -> Result<Self, LakeError> {
+        if self.state()?.table_config().data_skipping_num_indexed_cols.is_some() {
+            return Ok(self);
+        }
+        let properties = [(INDEXED_COLUMNS.as_ref().to_owned(), INDEXED.to_owned())].into();
+        let table = self.inner.clone().set_tbl_properties().with_properties(properties).await;
+        self.inner = table.map_err(|error| LakeError::delta("set a property of", &self.name, error))?;
+        self.sync_commit(self.inner.version().unwrap_or(0))?;
+        Ok(self)
+    }
+
     /// The last committed version of the application transaction `app_id`.
     pub async fn transaction_version(&self, app_id: &str) -> Result<Option<i64>, LakeError> {
         let log_store = self.inner.log_store();
@@ -405,5 +428,37 @@ mod tests {
         let whole = lake.table("things").await.expect("opened").expect("there");
         assert_eq!(whole.files().expect("files"), table.files().expect("files"));
         assert!(kept(&table) < most / 4, "{} of {most}", kept(&table));
+    }
+
+    #[tokio::test]
+    async fn a_table_of_an_older_version_is_told_once_what_is_indexed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let lake = Lake::open(folder.path().to_str().expect("a path")).expect("a lake");
+        let rows = rows();
+        let made = lake.ensure_named("things", &rows.schema(), &[DATE]).await.expect("made");
+        let owners = [(INDEXED_COLUMNS.as_ref().to_owned(), "7".to_owned())].into();
+        let owners = made.inner.clone().set_tbl_properties().with_properties(owners).await;
+        assert_eq!(owners.expect("set").version(), Some(1));
+        let owners = lake.ensure_named("things", &rows.schema(), &[DATE]).await.expect("there");
+        assert_eq!(owners.version(), 1, "what an owner says stays");
+
+        let fields: Result<StructType, _> = rows.schema().as_ref().try_into_kernel();
+        let url = lake.location.table_url("older").expect("a name");
+        std::fs::create_dir_all(folder.path().join("older")).expect("a folder");
+        let create = CreateBuilder::new().with_log_store(lake.log_store("older", &url).expect("a store"));
+        let create = create.with_columns(fields.expect("columns").fields().cloned());
+        create.with_partition_columns([DATE]).await.expect("made as it was");
+        for _ in 0..2 {
+            let table = lake.ensure_named("older", &rows.schema(), &[DATE]).await.expect("there");
+            assert!(
+                table
+                    .state()
+                    .expect("a state")
+                    .table_config()
+                    .data_skipping_num_indexed_cols
+                    .is_some()
+            );
+            assert_eq!(table.version(), 1);
+        }
     }
 }
