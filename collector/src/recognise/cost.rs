@@ -1,6 +1,7 @@
 //! Costs that emitters report, read exactly: the decimal text of a double, never its arithmetic.
 
 use super::count::NotACount;
+use super::payload::scan::{Scalar, scan};
 use crate::wire::Value;
 
 /// Decimal places of money.
@@ -15,6 +16,32 @@ pub(crate) fn amount(value: &Value<'_>) -> Result<i128, NotACount> {
         Value::Text(text) => decimal(text.trim().trim_matches('"')),
         Value::Empty => Err(NotACount::Absent),
         _ => Err(NotACount::Invalid),
+    }
+}
+
+/// `{total}` of a cost object, or the sum of its parts where it has no total.
+pub(super) fn object(text: &str) -> Result<i128, NotACount> {
+    let mut total = None;
+    let mut parts: Result<i128, NotACount> = Err(NotACount::Absent);
+    let read = scan(text, |path, scalar| {
+        let ([name], Scalar::Number(number)) = (path, scalar) else {
+            return;
+        };
+        let amount = decimal(number);
+        if matches!(*name, "total" | "total_cost") {
+            total = Some(amount);
+        } else {
+            parts = match (parts, amount) {
+                (Err(NotACount::Absent), amount) => amount,
+                (Ok(sum), Ok(amount)) => sum.checked_add(amount).ok_or(NotACount::Invalid),
+                (Ok(sum), Err(NotACount::Absent)) => Ok(sum),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+        }
+    });
+    match read {
+        Ok(()) => total.unwrap_or(parts),
+        Err(_) => Err(NotACount::Invalid),
     }
 }
 

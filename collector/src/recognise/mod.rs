@@ -21,6 +21,7 @@ pub(crate) mod payload;
 pub mod profile;
 mod profiles;
 pub(crate) mod provider;
+mod reader;
 pub(crate) mod reported;
 mod role;
 mod scope;
