@@ -274,9 +274,7 @@ impl LakeTable {
         })?;
         let fields: Vec<_> = fields.fields().cloned().collect();
         let table = self.inner.clone().add_columns().with_fields(fields).await;
-        self.inner = table.map_err(|error| LakeError::delta("add columns to", &self.name, error))?;
-        let version = self.inner.version().unwrap_or(0);
-        self.sync_commit(version)?;
+        self.become_changed(table, "add columns to")?;
         Ok(self)
     }
 
@@ -287,9 +285,14 @@ impl LakeTable {
         }
         let properties = [(INDEXED_COLUMNS.as_ref().to_owned(), INDEXED.to_owned())].into();
         let table = self.inner.clone().set_tbl_properties().with_properties(properties).await;
-        self.inner = table.map_err(|error| LakeError::delta("set a property of", &self.name, error))?;
-        self.sync_commit(self.inner.version().unwrap_or(0))?;
+        self.become_changed(table, "set a property of")?;
         Ok(self)
+    }
+
+    /// Takes the table that a commit of the library gave.
+    fn become_changed(&mut self, table: Result<DeltaTable, DeltaTableError>, action: &'static str) -> Result<(), LakeError> {
+        self.inner = table.map_err(|error| LakeError::delta(action, &self.name, error))?;
+        self.sync_commit(self.inner.version().unwrap_or(0))
     }
 
     /// The last committed version of the application transaction `app_id`.

@@ -1,9 +1,9 @@
 //! What the marts read of calls: the report's months in the report's currency, read once and added up, and views over them.
 //!
 //! `call_rows.sql` spells a call's keys and costs out, `month_cells.sql` adds them up, and `receipt_cells.sql` adds up what they
-//! used. Both are made of some days at a time, so that memory is that of these days. `call_cells` and `receipts` are the
-//! report's days of them, `call_facts` those days of the calls themselves, `model_calls` the model calls among those, and
-//! `report_calls` the calls as they are.
+//! used; of which plan a call is, is looked up (`plans.rs`). Both are made of some days at a time, so that memory is that of
+//! these days. `call_cells` and `receipts` are the report's days of them, `call_facts` those days of the calls themselves,
+//! `model_calls` the model calls among those, and `report_calls` the calls as they are.
 
 use std::sync::Arc;
 

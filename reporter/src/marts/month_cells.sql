@@ -1,6 +1,6 @@
 -- The calls of the report's months, added up by day and by every key that a margin is broken down by: what the marts read.
 --
--- `cells.rs` adds them up as this query does, in one pass over `calls`. `customer_plans` has the plan that earned most from a customer in a month.
+-- `cells.rs` adds them up as this query does, in one pass over `calls`, and `plans.rs` looks the plan up. `customer_plans` has the plan that earned most from a customer in a month.
 SELECT cells.*,
        CASE WHEN cells.customer_id = '(unattributed)' THEN '(unattributed)' ELSE coalesce(plans.plan, '(no plan)') END AS plan
 FROM (

@@ -176,7 +176,22 @@ impl SpoolWriter {
     }
 }
 
+/// Rows, block by block.
+type Blocks<'a> = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'a>;
+
 impl Spool {
+    /// Rows for the lake and whoever reads `--out`.
+    pub(crate) fn published(
+        schema: SchemaRef,
+        batches: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    ) -> Result<Spool, DataFusionError> {
+        let mut rows = SpoolWriter::new(schema, Purpose::Publish);
+        for batch in batches {
+            rows.push(batch?)?;
+        }
+        rows.finish()
+    }
+
     /// The rows of a batch.
     pub(crate) fn of_batch(batch: RecordBatch) -> Spool {
         Spool {
@@ -208,7 +223,7 @@ impl Spool {
     }
 
     /// The rows, block by block.
-    pub(crate) fn batches(&self) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + '_>, ArrowError> {
+    pub(crate) fn batches(&self) -> Result<Blocks<'_>, ArrowError> {
         Ok(match &self.kept {
             Kept::Memory(batches) => Box::new(batches.iter().cloned().map(Ok)),
             Kept::File { path, .. } => {
@@ -219,24 +234,18 @@ impl Spool {
     }
 
     /// Some columns of the rows, in the order in which they are named, block by block. A thread decodes the next ones.
-    pub(crate) fn columns(
-        &self,
-        names: &[&str],
-    ) -> Result<Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + '_>, ArrowError> {
+    pub(crate) fn columns(&self, names: &[&str]) -> Result<Blocks<'_>, ArrowError> {
         let places: Vec<usize> = names
             .iter()
             .map(|name| self.schema.index_of(name))
             .collect::<Result<_, _>>()?;
-        let batches: Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send + '_> = match &self.kept {
-            Kept::Memory(batches) => {
-                return Ok(Box::new(batches.iter().map(move |batch| batch.project(&places))));
-            }
-            Kept::File { path, .. } => {
-                let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
-                let these = ProjectionMask::roots(reader.parquet_schema(), places.iter().copied());
-                Box::new(Ahead::new(reader.with_projection(these).with_batch_size(BLOCK_ROWS).build()?))
-            }
+        let path = match &self.kept {
+            Kept::Memory(batches) => return Ok(Box::new(batches.iter().map(move |batch| batch.project(&places)))),
+            Kept::File { path, .. } => path,
         };
+        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+        let these = ProjectionMask::roots(reader.parquet_schema(), places.iter().copied());
+        let batches = Ahead::new(reader.with_projection(these).with_batch_size(BLOCK_ROWS).build()?);
         // The file gives them in its own order.
         let in_file = |place: &usize| places.iter().filter(|other| *other < place).count();
         let order: Vec<usize> = places.iter().map(in_file).collect();

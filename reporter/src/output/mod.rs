@@ -40,7 +40,7 @@ pub(crate) use margin::{exact, percent, visit};
 pub use model::{Losers, Made, MovedDay, ReportModel};
 pub use publish::Publication;
 pub(crate) use publish::check_ours;
-pub(crate) use sums::{MEASURES, Sums, Top};
+pub(crate) use sums::{Sums, Top, measured};
 pub use terminal::{TerminalStyle, terminal};
 pub use unit_cost::UnitCost;
 pub use unmatched::UnmatchedCustomer;

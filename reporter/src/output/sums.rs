@@ -248,26 +248,27 @@ fn sums_of(dimension: Dimension) -> String {
 
 /// The measures of a margin mart's rows, or of sums over them, however the engine keeps them.
 pub(crate) struct Measures {
-    amounts: [Option<ArrayRef>; 6],
-    counts: [Option<ArrayRef>; 4],
+    amounts: [Option<ArrayRef>; AMOUNTS.len()],
+    counts: [Option<ArrayRef>; COUNTS.len()],
     statuses: Option<StringArray>,
     other_statuses: Option<StringArray>,
 }
 
-/// The columns of a margin mart that [`MarginFigures`] are made of.
-pub(crate) const MEASURES: [&str; 11] = [
+const AMOUNTS: [&str; 6] = [
     "revenue",
     "revenue_allocated",
     "model_cost",
     "other_cogs",
     "variable_cost",
     "not_cogs_cost",
-    "calls",
-    "input_tokens",
-    "output_tokens",
-    "unpriced_calls",
-    "cost_status",
 ];
+const COUNTS: [&str; 4] = ["calls", "input_tokens", "output_tokens", "unpriced_calls"];
+const STATUS: &str = "cost_status";
+
+/// The columns of a margin mart that [`MarginFigures`] are made of.
+pub(crate) fn measured() -> impl Iterator<Item = &'static str> {
+    AMOUNTS.into_iter().chain(COUNTS).chain([STATUS])
+}
 
 impl Measures {
     pub(crate) fn of(rows: &RecordBatch) -> Result<Measures, DataFusionError> {
@@ -275,28 +276,22 @@ impl Measures {
             Ok(rows.column_by_name(name).map(|column| cast(column, data_type)).transpose()?)
         };
         let money = DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE);
-        let amount = |name: &str| column(name, &money);
-        let count = |name: &str| column(name, &DataType::Int64);
         let text = |name: &str| {
             let texts = column(name, &DataType::Utf8)?;
             Ok::<_, DataFusionError>(texts.map(|texts| texts.as_string::<i32>().clone()))
         };
+        let mut amounts = [const { None }; AMOUNTS.len()];
+        for (amount, name) in amounts.iter_mut().zip(AMOUNTS) {
+            *amount = column(name, &money)?;
+        }
+        let mut counts = [const { None }; COUNTS.len()];
+        for (count, name) in counts.iter_mut().zip(COUNTS) {
+            *count = column(name, &DataType::Int64)?;
+        }
         Ok(Measures {
-            amounts: [
-                amount("revenue")?,
-                amount("revenue_allocated")?,
-                amount("model_cost")?,
-                amount("other_cogs")?,
-                amount("variable_cost")?,
-                amount("not_cogs_cost")?,
-            ],
-            counts: [
-                count("calls")?,
-                count("input_tokens")?,
-                count("output_tokens")?,
-                count("unpriced_calls")?,
-            ],
-            statuses: text("cost_status")?,
+            amounts,
+            counts,
+            statuses: text(STATUS)?,
             other_statuses: text("other_status")?,
         })
     }

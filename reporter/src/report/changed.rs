@@ -15,7 +15,7 @@ use crate::allocate::{CostPools, Dimension, UNMATCHED};
 use crate::bills::Bills;
 use crate::insight::{Change, Compared, Growth, Periods, came_and_went, compare, usage_by};
 use crate::marts::{self, Facts, ReportCalls, Spool};
-use crate::output::{MEASURES, MarginFigures, visit};
+use crate::output::{MarginFigures, measured, visit};
 use crate::revenue::daily::RevenuePolicy;
 use crate::revenue::time::day_text;
 use crate::revenue::{Amount, Currency, RevenueLine};
@@ -100,7 +100,7 @@ fn by_period(
     let mut customers: HashMap<String, (MarginFigures, MarginFigures)> = HashMap::new();
     let currency = calls.currency.to_string();
     let columns = ["date", Dimension::Customer.key_column(), "currency"];
-    let columns: Vec<&str> = columns.into_iter().chain(MEASURES).collect();
+    let columns: Vec<&str> = columns.into_iter().chain(measured()).collect();
     for batch in rows.columns(&columns)? {
         visit(
             &batch?,

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 use chrono::NaiveDate;
 use futures::{StreamExt, TryStreamExt, stream};
 use marginlake_lake::schema::DATE;
@@ -44,20 +43,12 @@ pub(super) enum Part<'a> {
     File(&'a Path),
 }
 
-/// Where the rows of a table come from: part after part.
-pub(super) type Rows<'a> = Box<dyn Iterator<Item = Result<Part<'a>, ArrowError>> + Send + 'a>;
-
-/// Rows that are in memory.
-pub(super) fn few<'a>(rows: Vec<RecordBatch>) -> Rows<'a> {
-    Box::new(std::iter::once(Ok(Part::Rows(rows))))
-}
-
 /// Rows that are kept: those in memory together, so that a day is one file, and the others as they are encoded.
-pub(super) fn kept(spools: &[Arc<Spool>]) -> Rows<'_> {
+pub(super) fn kept(spools: &[Arc<Spool>]) -> Vec<Part<'_>> {
     let in_memory = spools.iter().filter_map(|spool| spool.in_memory());
     let few: Vec<RecordBatch> = in_memory.flatten().cloned().collect();
     let files = spools.iter().filter_map(|spool| spool.file());
-    Box::new(std::iter::once(Part::Rows(few)).chain(files.map(Part::File)).map(Ok))
+    std::iter::once(Part::Rows(few)).chain(files.map(Part::File)).collect()
 }
 
 /// New rows for one table.
@@ -65,13 +56,13 @@ pub(super) struct TableRows<'a> {
     pub(super) name: &'static str,
     pub(super) schema: SchemaRef,
     pub(super) partitions: &'static [&'static str],
-    pub(super) rows: Rows<'a>,
+    pub(super) rows: Vec<Part<'a>>,
     pub(super) replaces: Replaces,
 }
 
 impl<'a> TableRows<'a> {
     /// All rows of a table.
-    pub(super) fn all(table: Table, rows: Rows<'a>) -> TableRows<'a> {
+    pub(super) fn all(table: Table, rows: Vec<Part<'a>>) -> TableRows<'a> {
         TableRows {
             name: table.name(),
             schema: table.schema(),
@@ -82,7 +73,7 @@ impl<'a> TableRows<'a> {
     }
 
     /// Rows of a table by day.
-    pub(super) fn by_day(name: &'static str, schema: SchemaRef, rows: Rows<'a>, replaces: Replaces) -> TableRows<'a> {
+    pub(super) fn by_day(name: &'static str, schema: SchemaRef, rows: Vec<Part<'a>>, replaces: Replaces) -> TableRows<'a> {
         TableRows {
             name,
             schema,
@@ -93,10 +84,10 @@ impl<'a> TableRows<'a> {
     }
 }
 
-/// Writes the files of a table. A part is made while the one before it is written.
-async fn stage(table: &LakeTable, rows: Rows<'_>) -> Result<Staged, ReportError> {
+/// Writes the files of a table, two of its parts at a time.
+async fn stage(table: &LakeTable, rows: Vec<Part<'_>>) -> Result<Staged, ReportError> {
     let parts = stream::iter(rows).map(|part| async {
-        Ok::<_, ReportError>(match part? {
+        Ok::<_, ReportError>(match part {
             Part::Rows(rows) => table.stage(&rows).await?,
             Part::File(path) => table.stage_file(path).await?,
         })

@@ -34,7 +34,7 @@ use crate::allocate::{CostClass, CostPools, Earner, RevenuePools, WeightTable};
 use crate::bills::{Bills, bill_batch};
 use crate::close::{Held, late_note};
 use crate::insight::Periods;
-use crate::marts::{self, Purpose, ReportCalls, Spool, SpoolWriter, Window};
+use crate::marts::{self, ReportCalls, Spool, Window};
 use crate::outcomes::{Outcomes, of_attribute};
 use crate::output::{Publication, ReportModel, Sheet};
 use crate::progress::step;
@@ -52,7 +52,7 @@ use crate::settle::driver::settled_version;
 use crate::settle::unrecognised::unrecognised_between;
 use changed::{Earned, changed};
 use figures::{Figures, Made, Sources};
-use lake_tables::{Replaces, TableRows, few, kept};
+use lake_tables::{Part, Replaces, TableRows, kept};
 use manifest::Manifest;
 use restated::Restated;
 
@@ -189,7 +189,7 @@ pub async fn report(
         name: restated::NAME,
         schema: schema::restated_days(),
         partitions: &[],
-        rows: few(vec![restated.earlier, restated.own]),
+        rows: vec![Part::Rows(vec![restated.earlier, restated.own])],
         replaces: Replaces::All,
     });
     for sheet in figures.sheets.iter().filter(|sheet| sheet.name != restated::NAME) {
@@ -423,20 +423,16 @@ fn beside<T: Send + 'static>(
 
 /// The rows of `revenue_daily`.
 fn daily_rows(loaded: &Loaded, policy: &RevenuePolicy) -> Result<Spool, DataFusionError> {
-    let mut rows = SpoolWriter::new(schema::revenue_daily(), Purpose::Publish);
-    for of_day in DailyRows::new(&loaded.lines, policy) {
-        of_day?.into_iter().try_for_each(|batch| rows.push(batch))?;
-    }
-    rows.finish()
+    let batches = DailyRows::new(&loaded.lines, policy).flat_map(|of_day| match of_day {
+        Ok(batches) => batches.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error)],
+    });
+    Spool::published(schema::revenue_daily(), batches)
 }
 
 /// The rows of `revenue_lines`.
 fn line_rows(loaded: &Loaded, policy: &RevenuePolicy) -> Result<Spool, DataFusionError> {
-    let mut rows = SpoolWriter::new(schema::revenue_lines(), Purpose::Publish);
-    for batch in lines_batches(&loaded.lines, policy) {
-        rows.push(batch?)?;
-    }
-    rows.finish()
+    Spool::published(schema::revenue_lines(), lines_batches(&loaded.lines, policy))
 }
 
 /// The whole months of the report that may have calls: [`window`] without what revenue would add, which has none.
